@@ -1,0 +1,163 @@
+/**
+ * The checks of `npm test`, as data, in the order in which they run: cheap ones first. To add one,
+ * add an entry here; test.mjs runs it.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { denoEnvironment, findDeno } from '../cli/deno-binary.mjs';
+import { runDoctor } from './doctor.mjs';
+import { findBrowser } from './system-checks.mjs';
+import { readJunit, readPlaywright, readVitest } from './test-report.mjs';
+import { buildWeb } from './web-build.mjs';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * @typedef {object} Step
+ * @property {string} [label] Shown where a check has several steps.
+ * @property {() => [string, ...string[]]} [command] Program and arguments; passes with exit code 0.
+ * @property {() => boolean | Promise<boolean>} [run] Instead of a command.
+ * @property {() => NodeJS.ProcessEnv} [env] Added to the environment.
+ * @property {(text: string) => import('./test-report.mjs').Count} [report] Reads the file that the
+ *   command was told to write; without it the step counts as one test.
+ * @property {() => string | null} [skip] Why there is nothing to do.
+ *
+ * @typedef {object} Check
+ * @property {string} name For `--only` and `--skip`.
+ * @property {string} title
+ * @property {(reportFile: string) => Step[]} steps
+ */
+
+const node = (script, ...args) => [process.execPath, join(ROOT, script), ...args];
+const deno = (...args) => [findDeno(), ...args];
+/** Biome colours single characters, which makes a log unreadable. */
+const plain = () => (process.stdout.isTTY ? [] : ['--colors=off']);
+const tsc = (project) => node('node_modules/typescript/bin/tsc', '--project', project);
+
+const SOURCE_FOLDERS = ['bench', 'cli', 'server', 'shared', 'tests', 'tools'];
+
+/** Files of the project whose path matches, relative to the project folder. */
+function sources(pattern) {
+  return SOURCE_FOLDERS.filter((folder) => existsSync(join(ROOT, folder))).flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true })
+      .map((file) => `${folder}/${String(file).replaceAll('\\', '/')}`)
+      .filter((file) => pattern.test(file)),
+  );
+}
+
+const denoTests = () => sources(/_deno_test\.ts$/);
+
+/** Entry points and tests that only Deno runs, and tools written for it. */
+function denoPrograms() {
+  const programs = ['cli/main.ts', 'server/main.ts'].filter((file) => existsSync(join(ROOT, file)));
+  return [...programs, ...sources(/^tools\/[^/]+(?<!\.test)\.ts$/), ...denoTests()];
+}
+
+/** Skips a step whose subject is not in this checkout. */
+const unlessThere = (file) => () => (existsSync(join(ROOT, file)) ? null : `there is no ${file}`);
+
+/** A checking program of ours under Deno; it only reads. */
+function denoTool(file, ...args) {
+  return {
+    command: () =>
+      deno('run', '--quiet', '--no-prompt', '--allow-read', '--ignore-env', file, ...args),
+    skip: unlessThere(file),
+  };
+}
+
+/** @type {readonly Check[]} */
+export const CHECKS = [
+  {
+    name: 'doctor',
+    title: 'Node, Deno, browser, graphics driver',
+    steps: () => [{ run: () => runDoctor({ install: true }) }],
+  },
+  {
+    name: 'lockfile',
+    title: 'Lockfile names every platform',
+    steps: () => [{ command: () => node('tools/check-lockfile.mjs') }],
+  },
+  {
+    name: 'lint',
+    title: 'Format and lint',
+    steps: () => [
+      { command: () => node('node_modules/@biomejs/biome/bin/biome', 'ci', '.', ...plain()) },
+    ],
+  },
+  {
+    name: 'types',
+    title: 'Types',
+    steps: () => [
+      { label: 'tsc', command: () => tsc('tsconfig.json') },
+      { label: 'tsc, shared/ without a host', command: () => tsc('tsconfig.shared.json') },
+      { label: 'deno check', command: () => deno('check', '--quiet', ...denoPrograms()) },
+    ],
+  },
+  {
+    name: 'imports',
+    title: 'Import table',
+    steps: () => [denoTool('tools/check-imports.ts')],
+  },
+  {
+    name: 'shaders',
+    title: 'Shader catalog',
+    steps: () => [denoTool('tools/check-shaders.ts')],
+  },
+  {
+    name: 'schema',
+    title: 'JSON Schema of the experiment file',
+    steps: () => [denoTool('tools/generate-schema.ts', '--check')],
+  },
+  {
+    name: 'unit',
+    title: 'Unit tests (Vitest)',
+    steps: (reportFile) => [
+      {
+        command: () =>
+          node(
+            'node_modules/vitest/vitest.mjs',
+            ...['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${reportFile}`],
+          ),
+        report: readVitest,
+      },
+    ],
+  },
+  {
+    name: 'deno',
+    title: 'GPU parity, server and faults (Deno)',
+    steps: (reportFile) => [
+      {
+        command: () => deno('test', '-A', '--no-check', `--junit-path=${reportFile}`),
+        env: denoEnvironment,
+        report: readJunit,
+        skip: () => (denoTests().length > 0 ? null : 'there are no *_deno_test.ts files'),
+      },
+    ],
+  },
+  {
+    name: 'build',
+    title: 'Build of the dashboard',
+    steps: () => [
+      { run: async () => (await buildWeb()) === 0, skip: unlessThere('web/index.html') },
+    ],
+  },
+  {
+    name: 'browser',
+    title: 'Dashboard and kernels in Chromium (Playwright)',
+    steps: (reportFile) => [
+      {
+        command: () => node('node_modules/@playwright/test/cli.js', 'test', '--reporter=list,json'),
+        env: () => {
+          const browser = findBrowser();
+          return {
+            PLAYWRIGHT_JSON_OUTPUT_NAME: reportFile,
+            ...(browser ? { CHROMIUM_PATH: browser } : {}),
+          };
+        },
+        report: readPlaywright,
+        skip: unlessThere('playwright.config.ts'),
+      },
+    ],
+  },
+];

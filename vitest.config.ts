@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+import { wgslText } from './vite.config.ts';
+
+export default defineConfig({
+  plugins: [wgslText()],
+  test: {
+    root: '.',
+    include: [
+      'shared/**/*.test.ts',
+      'bench/**/*.test.ts',
+      'server/**/*.test.ts',
+      'web/**/*.test.{ts,tsx}',
+      'tools/**/*.test.{ts,mjs}',
+      'cli/**/*.test.ts',
+      'tests/{unit,reference,server,faults,support}/**/*.test.ts',
+    ],
+    testTimeout: 20_000,
+  },
+});
