@@ -1,0 +1,177 @@
+// conv2d_grad_input: dx = (sum over the outputs that used the pixel of dy weight^T) * f'(saved)
+//
+//   ds[b,iy,ix,c] = sum over ky, kx, o of dy[b,oy,ox,o] weight[ky,kx,c,o]
+//   where oy = (iy + PAD - ky) / S and ox = (ix + PAD - kx) / S are whole and inside the output
+//
+// Shapes     dy [R, B, OH, OW, O], weight [R, KH, KW, C, O], saved, dx [R, B, H, W, C]; C, O
+//            multiples of 4; STRIPS = B H PER_ROW pieces of input rows
+// Grid       one invocation per strip of TX pixels of a row and TN4 vec4s of channels; z: replica.
+//            ACROSS: neighbours in x take different strips, else different channels
+// Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, vec4s of o, kx
+//            and the vec4 in order
+// Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of weight.
+//            No tile changes the order of any sum
+//% if QUAD
+enable subgroups;
+//% end
+// @include lib/activation.wgsl
+
+override WX: u32 = 8u;
+override WY: u32 = 8u;
+override STRIPS: u32;
+override PER_ROW: u32;   // strips in an input row
+override H: u32;
+override W: u32;
+override C4: u32;        // vec4s in a pixel of dx
+override OH: u32;
+override OW: u32;
+override O4: u32;        // vec4s in a pixel of dy
+override KH: u32;
+override KW: u32;
+override STRIDE: u32;
+override PAD: u32;
+override DY_STRIDE: u32; // vec4s between replicas of dy
+override DX_STRIDE: u32; // vec4s between replicas of dx and saved
+override W_STRIDE: u32;  // vec4s between replicas of the parameters
+
+@group(0) @binding(0) var<storage, read> dy: array<vec4f>;       // [R, B, OH, OW, O]
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;   // [R, KH, KW, C, O]
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>; // [R, B, H, W, C]
+//% if SLOPE
+@group(0) @binding(3) var<storage, read> saved: array<vec4f>;    // [R, B, H, W, C]
+//% end
+
+@compute @workgroup_size(WX, WY)
+fn conv2d_grad_input(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let replica = group.z;
+//% if ACROSS
+  let index = group.x * WX + local.x;
+  let column = (group.y * WY + local.y) * ${TN4}u;
+  let next = 1u;
+//% else
+  let index = group.y * WY + local.y;
+  let column = group.x * WX * ${TN4}u + local.x;
+  let next = WX;
+//% end
+//% if QUAD
+  let lane = local.x & 3u;
+//% end
+  let strip = min(index, STRIPS - 1u);
+  let ix = strip % PER_ROW * ${TX}u;
+  let iy = strip / PER_ROW % H;
+  let image = strip / (PER_ROW * H);
+//% for j in 0..TN4
+  let c${j} = min(column + ${j}u * next, C4 - 1u);
+//% end
+//% for i in 0..TX
+//% for j in 0..TN4
+  var s${i}_${j} = vec4f(0.0);
+//% end
+//% end
+//% if !STRIDED && !CHUNKED
+//% for j in 0..TX+TAPS-1
+  let column_in${j} = ix + PAD - ${TAPS-1}u + ${j}u < OW;
+//% end
+//% end
+  for (var ky = 0u; ky < KH; ky++) {
+    // Differences below zero wrap around to numbers far beyond the output. `&`, not `&&`: a branch a
+    // pixel can crash one driver's compiler.
+//% if STRIDED
+    let oy = (iy + PAD - ky) / STRIDE;
+    let row_in = ((iy + PAD - ky) % STRIDE == 0u) & (oy < OH);
+    let row_at = replica * DY_STRIDE + (image * OH + oy) * OW * O4;
+//% else
+    let oy = iy + PAD - ky;
+    let row_in = oy < OH;
+    let row_at = replica * DY_STRIDE + ((image * OH + oy) * OW + ix + PAD - ${TAPS-1}u) * O4;
+//% if !CHUNKED
+//% for j in 0..TX+TAPS-1
+    let in${j} = row_in & column_in${j};
+//% end
+//% end
+//% end
+    for (var o = 0u; o < O4; o++) {
+//% if CHUNKED
+      for (var kx = 0u; kx < KW; kx += ${TAPS}u) {
+//% else
+      {
+        let kx = 0u;
+//% end
+//% if !STRIDED
+        let at = row_at - kx * O4 + o;
+//% for j in 0..TX+TAPS-1
+//% if CHUNKED
+        let in${j} = row_in & (ix + PAD - kx - ${TAPS-1}u + ${j}u < OW);
+//% end
+        let a${j} = select(vec4f(0.0), dy[at + ${j}u * O4], in${j});
+//% end
+//% end
+//% for t in 0..TAPS
+        {
+          let w = replica * W_STRIDE + (ky * KW + kx + ${t}u) * C4 * 4u * O4 + o;
+//% if STRIDED
+//% for i in 0..TX
+          let x${i} = ix + ${i}u + PAD - kx - ${t}u;
+          let in${i} = row_in & (x${i} % STRIDE == 0u) & (x${i} / STRIDE < OW);
+          let d${i} = select(vec4f(0.0), dy[row_at + x${i} / STRIDE * O4 + o], in${i});
+//% end
+//% end
+//% for j in 0..TN4
+          {
+//% if QUAD
+            let own = weight[w + (c${j} * 4u + lane) * O4];
+//% end
+//% for q in 0..4
+//% if QUAD
+            let b${q} = quadBroadcast(own, ${q}u);
+//% else
+            let b${q} = weight[w + (c${j} * 4u + ${q}u) * O4];
+//% end
+//% end
+//% for q in 0..4
+            let w${q} = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});
+//% for i in 0..TX
+//% if STRIDED
+            s${i}_${j} = fma(vec4f(d${i}.${lane(q)}), w${q}, s${i}_${j});
+//% else
+            s${i}_${j} = fma(vec4f(a${i+TAPS-1-t}.${lane(q)}), w${q}, s${i}_${j});
+//% end
+//% end
+//% end
+          }
+//% end
+        }
+//% end
+      }
+    }
+  }
+//% if STRIP_EDGE
+  if (index >= STRIPS) { return; }
+//% end
+  let pixel = replica * DX_STRIDE + ((image * H + iy) * W + ix) * C4;
+//% for j in 0..TN4
+//% if COLUMN_EDGE
+  if (column + ${j}u * next < C4) {
+//% else
+  {
+//% end
+//% for i in 0..TX
+//% if PIXEL_EDGE
+    if (ix + ${i}u < W) {
+//% else
+    {
+//% end
+      let at = pixel + ${i}u * C4 + c${j};
+//% if SLOPE
+      dx[at] = s${i}_${j} * activation_slope(saved[at]);
+//% else
+      dx[at] = s${i}_${j};
+//% end
+    }
+//% end
+  }
+//% end
+}

@@ -1,0 +1,100 @@
+// linear_grad_input: dx = (dy @ weight^T) * f'(saved)
+//
+// Shapes     dy [R, M, N], weight [R, K, N], saved, dx [R, M, K]; K, N multiples of 4
+// Grid       one invocation per TM rows and TN4 vec4 columns of dx; z: replica
+// Reference  shared/engine/reference/dense.ts linearGradInput(); sums run over n in order
+// Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of dy.
+//            No tile changes the order of any sum
+//% if QUAD
+enable subgroups;
+//% end
+// @include lib/activation.wgsl
+
+override WX: u32 = 8u;
+override WY: u32 = 8u;
+override M: u32;
+override K4: u32;
+override N4: u32;
+override W_STRIDE: u32;
+
+@group(0) @binding(0) var<storage, read> dy: array<vec4f>;      // [R, M, N]
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;  // [R, K, N]
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>; // [R, M, K]
+//% if SLOPE
+@group(0) @binding(3) var<storage, read> saved: array<vec4f>;   // [R, M, K]
+//% end
+
+@compute @workgroup_size(WX, WY)
+fn linear_grad_input(
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(workgroup_id) group: vec3u,
+) {
+  let replica = group.z;
+  let row = (group.y * WY + local.y) * ${TM}u;
+  let column = group.x * WX * ${TN4}u + local.x;
+  let w_base = replica * W_STRIDE;
+//% if QUAD
+  let lane = local.x & 3u;
+//% for i in 0..TM/4
+  let y${i} = (replica * M + min(row + ${4*i}u + lane, M - 1u)) * N4;
+//% end
+//% else
+//% for i in 0..TM
+  let y${i} = (replica * M + min(row + ${i}u, M - 1u)) * N4;
+//% end
+//% end
+//% for j in 0..TN4
+  let k${j} = min(column + ${j}u * WX, K4 - 1u);
+//% end
+//% for i in 0..TM
+//% for j in 0..TN4
+  var s${i}_${j} = vec4f(0.0);
+//% end
+//% end
+  for (var n = 0u; n < N4; n++) {
+//% for i in 0..TM/(1+3*QUAD)
+    let a${i} = dy[y${i} + n];
+//% end
+//% for j in 0..TN4
+    {
+//% for q in 0..4
+      let b${q} = weight[w_base + (k${j} * 4u + ${q}u) * N4 + n];
+//% end
+//% for q in 0..4
+      let w${q} = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});
+//% end
+//% for i in 0..TM
+//% for q in 0..4
+//% if QUAD
+      s${i}_${j} = fma(vec4f(quadBroadcast(a${i/4}.${lane(q)}, ${i%4}u)), w${q}, s${i}_${j});
+//% else
+      s${i}_${j} = fma(vec4f(a${i}.${lane(q)}), w${q}, s${i}_${j});
+//% end
+//% end
+//% end
+    }
+//% end
+  }
+//% for j in 0..TN4
+//% if COLUMN_EDGE
+  if (column + ${j}u * WX < K4) {
+//% else
+  {
+//% end
+//% for i in 0..TM
+//% if ROW_EDGE
+    if (row + ${i}u < M) {
+//% else
+    {
+//% end
+      let at = (replica * M + row + ${i}u) * K4 + k${j};
+//% if SLOPE
+      dx[at] = s${i}_${j} * activation_slope(saved[at]);
+//% else
+      dx[at] = s${i}_${j};
+//% end
+    }
+//% end
+  }
+//% end
+}
