@@ -1,0 +1,144 @@
+/**
+ * Blueprint IR: a small module a seed can become, independent of its host's shapes.
+ * Identity is the SHA-256 of the canonical form; names and metadata are not part of it.
+ */
+import { z } from 'zod';
+
+/**
+ * A number of units or channels, or one of the host's: `in` (features of a linear host's input,
+ * channels of a convolution's) or `out` (its output features or channels).
+ */
+export const Dimension = z.union([z.number().int().positive(), z.enum(['in', 'out'])]);
+export type Dimension = z.infer<typeof Dimension>;
+
+export const Initializer = z.enum(['zeros', 'kaiming', 'xavier']);
+export type Initializer = z.infer<typeof Initializer>;
+
+/**
+ * Nodes read earlier nodes by id. Two ids are given: `x`, the host layer's input, and `z`, the host
+ * layer's own output before its activation. The rules are checked by blueprints/ir.ts.
+ */
+export const BlueprintNode = z.discriminatedUnion('op', [
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('linear'),
+    inputs: z.tuple([z.string()]),
+    units: Dimension,
+    bias: z.boolean().default(true),
+    init: Initializer.default('kaiming'),
+  }),
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('conv2d'),
+    inputs: z.tuple([z.string()]),
+    channels: Dimension,
+    kernelSize: z.number().int().min(1).max(7),
+    /**
+     * `host`: moves with the host convolution (its stride, and taps centred on the host's taps, so
+     * padding is host padding - (host kernel - kernel) / 2); 1: keeps the shape (`same` padding).
+     */
+    stride: z.union([z.literal('host'), z.literal(1)]).default(1),
+    bias: z.boolean().default(true),
+    init: Initializer.default('kaiming'),
+  }),
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('activation'),
+    inputs: z.tuple([z.string()]),
+    activation: z.enum(['relu', 'tanh', 'sigmoid', 'gelu']),
+  }),
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('add'),
+    inputs: z.tuple([z.string(), z.string()]),
+  }),
+]);
+export type BlueprintNode = z.infer<typeof BlueprintNode>;
+
+export const Blueprint = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/),
+  description: z.string().max(500).default(''),
+  host: z.enum(['linear', 'conv2d', 'any']),
+  nodes: z.array(BlueprintNode).min(1).max(64),
+  /** Id of the node whose output is the seed's output s. */
+  output: z.string(),
+});
+export type Blueprint = z.infer<typeof Blueprint>;
+
+/** Shapes of the host a blueprint is compiled for. */
+export const HostShape = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('linear'),
+    /** Logical feature axes of the input, batch left out. */
+    input: z.array(z.number().int().positive()).min(1),
+    outFeatures: z.number().int().positive(),
+  }),
+  z.strictObject({
+    kind: z.literal('conv2d'),
+    /** [height, width, channels] of the input. */
+    input: z.tuple([
+      z.number().int().positive(),
+      z.number().int().positive(),
+      z.number().int().positive(),
+    ]),
+    outChannels: z.number().int().positive(),
+    kernelSize: z.number().int().positive(),
+    stride: z.number().int().positive(),
+    padding: z.number().int().nonnegative(),
+  }),
+]);
+export type HostShape = z.infer<typeof HostShape>;
+
+/** One check of the forge. `value` is the largest deviation found. */
+export const VerificationCheck = z.object({
+  name: z.string(),
+  passed: z.boolean(),
+  value: z.number().nullable(),
+  bound: z.number().nullable(),
+  detail: z.string(),
+});
+export type VerificationCheck = z.infer<typeof VerificationCheck>;
+
+/** Lower-case hexadecimal SHA-256. */
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 lower-case hexadecimal digits');
+
+/** Kind of adapter the kernels were lowered for; see engine/plan/backend.ts `AdapterInfo`. */
+export const AdapterFamily = z.enum(['gpu', 'software', 'reference']);
+export type AdapterFamily = z.infer<typeof AdapterFamily>;
+
+export const ArtifactManifest = z.object({
+  version: z.literal(1),
+  /** What it is looked up by: tezzeret/artifact-key.ts. Absent: it cannot be looked up. */
+  key: sha256.optional(),
+  family: AdapterFamily.optional(),
+  /** SHA-256 over all shader sources it was compiled from. */
+  shaderDigest: sha256.optional(),
+  blueprintId: z.string(),
+  blueprintName: z.string(),
+  blueprint: Blueprint,
+  host: HostShape,
+  pipeline: z.enum(['fast', 'standard', 'aggressive']),
+  /** Kernels the fragment runs: name, SHA-256 of the expanded WGSL. */
+  kernels: z.array(z.object({ name: z.string(), sha256: z.string() })),
+  parameters: z.array(
+    z.object({
+      name: z.string(),
+      shape: z.array(z.number().int().positive()),
+      init: Initializer,
+      /** Inputs that feed one output unit; scales the initial values. */
+      fanIn: z.number().int().positive(),
+      fanOut: z.number().int().positive(),
+    }),
+  ),
+  parameterCount: z.number().int().nonnegative(),
+  wgslSha256: z.string(),
+  weightsSha256: z.string(),
+  verification: z.object({
+    status: z.enum(['validated', 'rejected']),
+    adapter: z.string(),
+    checks: z.array(VerificationCheck),
+  }),
+});
+export type ArtifactManifest = z.infer<typeof ArtifactManifest>;

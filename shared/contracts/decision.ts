@@ -1,0 +1,141 @@
+/**
+ * What a growth policy sees and what it answers. A policy is a pure function from Observation to
+ * Decision[], so the in-process copy and the one behind POST /api/v1/analyze agree bit for bit.
+ */
+import { z } from 'zod';
+import { HealthSignal } from './health.ts';
+import { BlendMode, SeedSlotState } from './seed.ts';
+
+/** Largest number of health signals a single analyze request may carry. */
+export const MAX_SIGNALS = 2048;
+
+export const HeuristicSettings = z
+  .strictObject({
+    /**
+     * Consecutive observations with an improvement below `plateauImprovement` before growing, and
+     * the window, in observations, of the moving average that improvement is measured on.
+     */
+    plateauPatience: z.number().int().min(1).max(1000).default(2),
+    /** Relative improvement of the averaged loss per observation that still counts as progress. */
+    plateauImprovement: z.number().min(0).max(1).default(0.03),
+    /** No growth before this step. */
+    warmupSteps: z.number().int().nonnegative().default(100),
+    /** No growth after this share of the run's steps: a seed needs time to settle. */
+    growUntilShare: z.number().min(0).max(1).default(0.75),
+    /** Growth stops once training accuracy reaches this value. */
+    targetAccuracy: z.number().min(0).max(1).default(0.995),
+    /** Loss increase, relative, over the value at the stage's start, that culls a live seed. */
+    cullRegression: z.number().min(0).max(100).default(0.5),
+    /** Contribution (loss units) at or above which a held seed is fossilised. */
+    fossilizeContribution: z.number().default(0.0),
+  })
+  .prefault({});
+export type HeuristicSettings = z.infer<typeof HeuristicSettings>;
+
+/** A blueprint a layer can host, with what it would cost there. */
+export const BlueprintOffer = z.object({
+  blueprint: z.string(),
+  parameters: z.number().int().nonnegative(),
+});
+export type BlueprintOffer = z.infer<typeof BlueprintOffer>;
+
+export const LayerObservation = z.object({
+  layerId: z.string().min(1).max(255),
+  kind: z.enum(['linear', 'conv2d']),
+  inFeatures: z.number().int().positive(),
+  outFeatures: z.number().int().positive(),
+  parameters: z.number().int().nonnegative(),
+  slots: z.array(SeedSlotState).max(64),
+  /** In order of preference. */
+  offers: z.array(BlueprintOffer).max(64),
+});
+export type LayerObservation = z.infer<typeof LayerObservation>;
+
+/** What became of earlier seeds, so that a stateless policy can learn from them. */
+export const SeedOutcome = z.object({
+  seedId: z.string(),
+  layerId: z.string(),
+  blueprint: z.string(),
+  outcome: z.enum(['fossilized', 'culled']),
+  step: z.number().int().nonnegative(),
+  contribution: z.number().nullable(),
+});
+export type SeedOutcome = z.infer<typeof SeedOutcome>;
+
+/** Loss and accuracy at one controller observation. */
+export const MetricPoint = z.object({
+  step: z.number().int().nonnegative(),
+  /** Mean training loss since the previous observation; null when not finite. */
+  loss: z.number().nullable(),
+  /** Share of correct training predictions since the previous observation. */
+  accuracy: z.number().nullable(),
+});
+export type MetricPoint = z.infer<typeof MetricPoint>;
+
+export const Observation = z.object({
+  runId: z.string().min(1).max(128),
+  step: z.number().int().nonnegative(),
+  totalSteps: z.number().int().positive(),
+  /** Oldest first. */
+  history: z.array(MetricPoint).max(512),
+  layers: z.array(LayerObservation).max(1024),
+  signals: z.array(HealthSignal).max(MAX_SIGNALS),
+  /** Oldest first. */
+  outcomes: z.array(SeedOutcome).max(1024),
+  budget: z.object({
+    parametersLeft: z.number().int(),
+    concurrentLeft: z.number().int(),
+    seedsLeft: z.number().int(),
+  }),
+  blendMode: BlendMode,
+  settings: HeuristicSettings,
+});
+export type Observation = z.infer<typeof Observation>;
+
+/** One measured fact a decision rests on. */
+export const Evidence = z.object({
+  name: z.string(),
+  /** Null: the fact was looked for and had not been measured. */
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  comparison: z.enum(['<', '<=', '>', '>=', '=']).nullable(),
+  holds: z.boolean(),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+export const DecisionAction = z.enum(['wait', 'germinate', 'advance', 'cull', 'fossilize']);
+export type DecisionAction = z.infer<typeof DecisionAction>;
+
+/** One answer of a policy, with its why. */
+export const Decision = z.object({
+  /** Digest of step, action and target: the same observation gives the same id. */
+  id: z.string(),
+  step: z.number().int().nonnegative(),
+  action: DecisionAction,
+  layerId: z.string().nullable(),
+  slot: z.number().int().nonnegative().nullable(),
+  blueprint: z.string().nullable(),
+  /** Identifier of the rule that fired, for example `plateau`. */
+  rule: z.string(),
+  /** A plain sentence for people. */
+  reason: z.string(),
+  evidence: z.array(Evidence),
+  /** How sure the rule is, [0, 1]. */
+  confidence: z.number().min(0).max(1),
+  /** How soon it should happen, [0, 1]. */
+  urgency: z.number().min(0).max(1),
+});
+export type Decision = z.infer<typeof Decision>;
+
+export const AnalyzeRequest = z.object({ observation: Observation });
+export type AnalyzeRequest = z.infer<typeof AnalyzeRequest>;
+export const AnalyzeResponse = z.object({
+  decision_id: z.string(),
+  decisions: z.array(Decision),
+  /** Digest of the policy's rules and settings. */
+  policy_digest: z.string(),
+  /** True when the answer was made without something the policy normally uses. */
+  degraded: z.boolean(),
+  latency_ms: z.number(),
+});
+export type AnalyzeResponse = z.infer<typeof AnalyzeResponse>;

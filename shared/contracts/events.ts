@@ -1,0 +1,177 @@
+/**
+ * The run's event log: append-only, one JSON object a line. Replay and resume read it; the digest
+ * of a run covers `step`, `type` and the deterministic fields, never wall-clock times.
+ */
+import { z } from 'zod';
+import { Decision } from './decision.ts';
+import { HealthSignal } from './health.ts';
+import { BlendMode, SeedStage } from './seed.ts';
+
+/** A person's or a replayed log's intervention, applied between two steps. */
+export const Command = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('germinate'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    blueprint: z.string(),
+    blendMode: BlendMode.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('cull'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+  }),
+  z.strictObject({
+    kind: z.literal('advance'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+  }),
+  z.strictObject({
+    kind: z.literal('fossilize'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+  }),
+  z.strictObject({
+    kind: z.literal('setAlpha'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    alpha: z.number().min(0).max(1),
+  }),
+  z.strictObject({ kind: z.literal('setLearningRate'), learningRate: z.number().positive() }),
+]);
+export type Command = z.infer<typeof Command>;
+
+export const GateCheck = z.object({
+  name: z.string(),
+  passed: z.boolean(),
+  /** Null: not measured; an unmeasured check never passes. */
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+});
+export type GateCheck = z.infer<typeof GateCheck>;
+
+const base = { seq: z.number().int().nonnegative(), step: z.number().int().nonnegative() };
+/** Milliseconds since 1970; informative, outside every digest. */
+const time = { time: z.number().optional() };
+
+export const RunEvent = z.discriminatedUnion('type', [
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('run.started'),
+    adapter: z.string(),
+    shaderDigest: z.string(),
+    configDigest: z.string(),
+    resumed: z.boolean(),
+    /** What the rows became: their digest, their classes in order, and the fitted scaling. */
+    data: z
+      .object({
+        source: z.string(),
+        classes: z.array(z.string()),
+        /** x' = (x - offset) * factor, by feature. */
+        scaling: z.object({
+          kind: z.string(),
+          offset: z.array(z.number()),
+          factor: z.array(z.number()),
+        }),
+      })
+      .optional(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('metrics'),
+    /** Mean loss over the interval, one value a replica; null when not finite. */
+    loss: z.array(z.number().nullable()),
+    accuracy: z.array(z.number().nullable()),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('evaluation'),
+    split: z.enum(['train', 'validation', 'test']),
+    loss: z.array(z.number().nullable()),
+    accuracy: z.array(z.number().nullable()),
+  }),
+  z.object({ ...base, ...time, type: z.literal('health'), signals: z.array(HealthSignal) }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('decision'),
+    decision: Decision,
+    /** Which copy of the policy answered; outside the digest, since both give the same answer. */
+    source: z.enum(['in-process', 'server']),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('command'),
+    command: Command,
+    origin: z.enum(['person', 'policy', 'replay']),
+    accepted: z.boolean(),
+    /** Why it was refused. */
+    reason: z.string().nullable(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('gate'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    gate: z.enum(['G0', 'G1', 'G2', 'G3', 'G5']),
+    passed: z.boolean(),
+    checks: z.array(GateCheck),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('transition'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    seedId: z.string().nullable(),
+    blueprint: z.string().nullable(),
+    from: SeedStage,
+    to: SeedStage,
+    cause: z.string(),
+    /** Trainable values of the whole network afterwards. */
+    parameters: z.number().int().nonnegative(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('governor'),
+    cause: z.string(),
+    /** Step the run was taken back to. */
+    restoredStep: z.number().int().nonnegative(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('checkpoint'),
+    file: z.string(),
+    digest: z.string(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('notice'),
+    level: z.enum(['info', 'warning', 'error']),
+    message: z.string(),
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('run.finished'),
+    status: z.enum(['done', 'interrupted', 'failed']),
+    steps: z.number().int().nonnegative(),
+    trainAccuracy: z.number().nullable(),
+    testAccuracy: z.number().nullable(),
+    parameters: z.number().int().nonnegative(),
+    seedsGerminated: z.number().int().nonnegative(),
+    seedsFossilized: z.number().int().nonnegative(),
+    digest: z.string(),
+    seconds: z.number().nonnegative(),
+    message: z.string().optional(),
+  }),
+]);
+export type RunEvent = z.infer<typeof RunEvent>;

@@ -1,0 +1,359 @@
+/**
+ * The experiment file: everything a run depends on, in one JSON document. Unknown keys are
+ * refused. docs/experiments.md explains each key; experiments/experiment.schema.json is generated
+ * from this schema for editors, which is why keys are described in strings and not in comments.
+ */
+import { z } from 'zod';
+import { HeuristicSettings } from './decision.ts';
+import { AlphaCurve, BlendMode } from './seed.ts';
+
+const count = z.number().int().positive();
+const path = z.string().min(1);
+const paths = z
+  .union([path, z.array(path).min(1)])
+  .describe('A file, or several that are joined in order; relative to the experiment file');
+
+/** How features are scaled; the fitted numbers come from the training part and are recorded. */
+export const Scaling = z
+  .union([
+    z.enum(['none', 'standard', 'minmax']),
+    z.strictObject({ divideBy: z.number().positive() }),
+  ])
+  .describe('none, standard (zero mean, unit variance), minmax (to [0, 1]) or {"divideBy": 16}');
+export type Scaling = z.infer<typeof Scaling>;
+
+/** Rows as images: [height, width, channels]; row-major, channels last. */
+export const ImageShape = z
+  .tuple([count, count, count])
+  .describe('[height, width, channels]; each row is an image, row-major, channels last');
+
+const split = {
+  scaling: Scaling.optional(),
+  testFraction: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe('Share of the rows held out for testing when no test files are given; default 0.2'),
+  validationFraction: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'Share of the training rows held out for the controller; absent: it looks at up to 512 training rows',
+    ),
+  imageShape: ImageShape.optional(),
+};
+
+/** Classes of a file source: how many (labels 0 to n-1), or their names in order. */
+const declaredClasses = z
+  .union([z.number().int().min(2).max(1000), z.array(z.string().min(1)).min(2).max(1000)])
+  .optional()
+  .describe(
+    'Number of classes (labels 0 to n-1) or their names in order; absent: the values found in the training rows',
+  );
+
+const arrayFiles = z.strictObject({ features: paths, labels: paths });
+const arrayNames = z.strictObject({ features: z.string().min(1), labels: z.string().min(1) });
+
+const samples = count.max(1_000_000).describe('Rows to generate, test rows included');
+
+export const DataSpec = z.discriminatedUnion('source', [
+  z.strictObject({
+    source: z.literal('two-spirals'),
+    variant: z
+      .enum(['benchmark', 'noisy'])
+      .default('benchmark')
+      .describe(
+        'benchmark: the 194-point set, tested on the 192 points half way between; noisy: sampled arms',
+      ),
+    samples: samples.default(1000).describe('Rows to generate (noisy only)'),
+    noise: z
+      .number()
+      .nonnegative()
+      .default(0.1)
+      .describe('Standard deviation as a share of the distance between the arms (noisy only)'),
+    turns: z.number().positive().max(8).default(1.75).describe('Turns of each arm (noisy only)'),
+    ...split,
+  }),
+  z.strictObject({
+    source: z.enum(['moons', 'circles', 'xor']),
+    samples: samples.default(1000),
+    noise: z
+      .number()
+      .nonnegative()
+      .default(0.1)
+      .describe('Standard deviation; the points span about [-1, 1]'),
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('blobs'),
+    samples: samples.default(1000),
+    classes: z.number().int().min(2).max(100).default(4),
+    dimensions: z.number().int().min(1).max(256).default(2),
+    spread: z
+      .number()
+      .positive()
+      .default(0.6)
+      .describe('Standard deviation in units of half the smallest distance between two centres'),
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('signals'),
+    samples: samples.default(4000),
+    length: z.number().int().min(16).max(512).default(40).describe('Values in each signal'),
+    noise: z
+      .number()
+      .nonnegative()
+      .default(0.25)
+      .describe('Deviation of slow noise; a fifth of it is added as white noise'),
+    shuffled: z
+      .boolean()
+      .default(false)
+      .describe('Permute the positions of all signals in one fixed way'),
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('glyphs'),
+    samples: samples.default(4000),
+    size: z.number().int().min(12).max(64).default(12).describe('Pixels a side'),
+    noise: z.number().nonnegative().default(0.1).describe('Standard deviation of pixel noise'),
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('csv'),
+    train: paths,
+    test: paths.optional(),
+    delimiter: z
+      .union([z.literal('auto'), z.string().length(1)])
+      .default('auto')
+      .describe('One character, or auto; a blank stands for any run of blanks and tabs'),
+    header: z
+      .union([z.boolean(), z.literal('auto')])
+      .default('auto')
+      .describe('Whether the first line holds the column names'),
+    comment: z
+      .string()
+      .max(4)
+      .default('#')
+      .describe('Lines that start with it are skipped; empty: no comments'),
+    label: z
+      .union([z.string(), z.number().int()])
+      .default(-1)
+      .describe('Label column: its name, or its index from 0; negative counts from the end'),
+    classes: declaredClasses,
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('idx'),
+    train: arrayFiles,
+    test: arrayFiles.optional(),
+    classes: declaredClasses,
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('npy'),
+    train: arrayFiles,
+    test: arrayFiles.optional(),
+    classes: declaredClasses,
+    ...split,
+  }),
+  z.strictObject({
+    source: z.literal('npz'),
+    file: path.describe('The archive; train and test name arrays in it'),
+    train: arrayNames,
+    test: arrayNames.optional(),
+    classes: declaredClasses,
+    ...split,
+  }),
+]);
+export type DataSpec = z.infer<typeof DataSpec>;
+
+export const Activation = z.enum(['relu', 'tanh', 'sigmoid', 'gelu', 'leaky_relu', 'silu']);
+export type Activation = z.infer<typeof Activation>;
+
+export const HostSpec = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('mlp'),
+    hidden: z
+      .array(z.number().int().min(1).max(4096))
+      .max(16)
+      .default([4])
+      .describe('Widths of the hidden layers; empty for a linear model'),
+    activation: Activation.default('tanh'),
+    dropout: z.number().min(0).lt(1).default(0),
+  }),
+  z.strictObject({
+    kind: z.literal('cnn'),
+    channels: z
+      .array(z.number().int().min(1).max(1024))
+      .min(1)
+      .max(8)
+      .default([4, 8])
+      .describe('Output channels of each convolution block (convolution, activation, pool)'),
+    kernelSize: z.number().int().min(1).max(7).default(3),
+    pool: z
+      .enum(['max', 'avg', 'global'])
+      .default('max')
+      .describe('Pool after each block; global pools only once, before the classifier'),
+    hidden: z.array(z.number().int().min(1).max(4096)).max(4).default([]),
+    activation: Activation.default('relu'),
+    dropout: z.number().min(0).lt(1).default(0),
+  }),
+]);
+export type HostSpec = z.infer<typeof HostSpec>;
+
+export const OptimizerSpec = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('sgd'),
+    learningRate: z.number().positive().default(0.05),
+    momentum: z.number().min(0).lt(1).default(0.9),
+    nesterov: z
+      .boolean()
+      .optional()
+      .describe('Look ahead along the momentum; absent: plain momentum'),
+    weightDecay: z.number().nonnegative().default(0),
+    clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient'),
+  }),
+  z.strictObject({
+    kind: z.enum(['adam', 'adamw']),
+    learningRate: z.number().positive().default(0.01),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.999),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().nonnegative().default(0),
+    clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient'),
+  }),
+]);
+export type OptimizerSpec = z.infer<typeof OptimizerSpec>;
+
+export const LearningRateSchedule = z
+  .strictObject({
+    kind: z.enum(['constant', 'cosine', 'linear', 'step']).default('constant'),
+    warmupSteps: z.number().int().nonnegative().default(0),
+    finalShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.05)
+      .describe('Final learning rate as a share of the first (cosine and linear only)'),
+    decaySteps: count.optional().describe('Steps between two falls (step only); absent: 1000'),
+    decayFactor: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe('Factor of each fall (step only); absent: 0.1'),
+  })
+  .prefault({});
+
+export const GrowthSpec = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    layers: z
+      .array(z.string())
+      .optional()
+      .describe('Names of the layers that get slots (fc1, conv2, ...); absent: all'),
+    /**
+     * What a seed reads: its layer's input, or with `span` the input of the Linear layer before it,
+     * so that it goes around a bottleneck (a widened hidden layer is such a seed).
+     */
+    reach: z
+      .enum(['layer', 'span'])
+      .default('layer')
+      .describe("what a seed reads: its layer's input, or the input of the Linear layer before it"),
+    slotsPerLayer: z.number().int().min(1).max(16).default(1),
+    blueprints: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Blueprints a policy may choose from, in order of preference; absent: all'),
+    blendMode: BlendMode.default('add'),
+    alphaCurve: AlphaCurve.default('cosine'),
+    alphaSteps: count.default(200).describe('Steps of the ramp that blends a seed in'),
+    incubation: z
+      .enum(['shadow', 'straight-through'])
+      .default('shadow')
+      .describe('How a seed learns before it blends; docs/kasmina.md compares them'),
+    trainingSteps: count.default(200).describe('Steps a seed trains before it may blend'),
+    holdingSteps: count.default(100).describe('Steps a seed is held before it may fossilise'),
+    stageTimeoutSteps: count
+      .default(4000)
+      .describe('Longest stay in TRAINING or HOLDING before the seed is culled'),
+    minGradientRatio: z
+      .number()
+      .nonnegative()
+      .default(0.01)
+      .describe('Smallest seed/host gradient ratio that counts as learning'),
+    maxConcurrent: z.number().int().min(1).max(16).default(1).describe('Live seeds at a time'),
+    maxSeeds: z.number().int().min(0).max(256).default(4).describe('Seeds in the whole run'),
+    parameterBudget: count.default(1_000_000).describe('Trainable values growth may add'),
+    embargoSteps: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(200)
+      .describe('Steps a slot rests after a cull'),
+  })
+  .prefault({});
+export type GrowthSpec = z.infer<typeof GrowthSpec>;
+
+export const PolicySpec = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('none') }),
+    z.strictObject({ kind: z.literal('manual') }),
+    z.strictObject({ kind: z.literal('heuristic'), settings: HeuristicSettings }),
+  ])
+  .prefault({ kind: 'heuristic' });
+export type PolicySpec = z.infer<typeof PolicySpec>;
+
+export const Experiment = z
+  .strictObject({
+    $schema: z.string().optional().describe('Where an editor finds the schema'),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'letters, digits, dot, dash, underscore; at most 64')
+      .describe('Letters, digits, dot, dash, underscore; at most 64'),
+    description: z.string().max(2000).optional(),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(0xffffffff)
+      .default(1)
+      .describe('Everything random in the run derives from it'),
+    steps: z.number().int().min(1).max(10_000_000).default(2000).describe('Optimizer steps'),
+    batchSize: z.number().int().min(1).max(16384).default(64),
+    replicas: z
+      .number()
+      .int()
+      .min(1)
+      .max(256)
+      .default(1)
+      .describe('Independent networks of the same topology trained in the same dispatches'),
+    intervalSteps: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(50)
+      .describe('Steps between two looks of the controller; decisions take effect one later'),
+    evaluateEverySteps: z
+      .number()
+      .int()
+      .min(1)
+      .default(500)
+      .describe('Steps between two evaluations on the test part'),
+    checkpointEverySteps: z.number().int().min(1).default(500),
+    data: DataSpec,
+    host: HostSpec.prefault({ kind: 'mlp' }),
+    loss: z.enum(['cross-entropy', 'mse']).default('cross-entropy'),
+    optimizer: OptimizerSpec.prefault({ kind: 'adam' }),
+    schedule: LearningRateSchedule,
+    growth: GrowthSpec,
+    policy: PolicySpec,
+  })
+  .describe('An Esper Workbench experiment');
+export type Experiment = z.infer<typeof Experiment>;
+export type ExperimentInput = z.input<typeof Experiment>;

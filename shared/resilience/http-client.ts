@@ -1,0 +1,338 @@
+/**
+ * Client of one service: bulkhead, then retries within a budget, then breaker, then a time limit
+ * over headers and body, then fetch. The time limit sits inside the breaker, so a service that
+ * accepts and never answers counts as failing. No call outlives its deadline.
+ */
+import type { ServiceStatus } from '../contracts/services.ts';
+import { nextDelayMs, retryAfterMs } from './backoff.ts';
+import { Bulkhead, BulkheadFullError } from './bulkhead.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type {
+  ServiceClientOptions,
+  ServiceClientSetup,
+  ServiceRequest,
+} from './service-client-options.ts';
+import { ServiceError } from './service-error.ts';
+import { readResponse, type ServiceResponse, statusError } from './service-response.ts';
+import { TimeLimitError, withTimeLimit } from './time-limit.ts';
+import type { Timer } from './timer.ts';
+
+const LATENCIES = 64;
+const PROBE_TIMEOUT_MS = 2000;
+
+export class ServiceClient {
+  readonly name: string;
+  readonly #baseUrl: URL;
+  readonly #timer: Timer;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #random: () => number;
+  readonly #options: ServiceClientOptions;
+  readonly #bulkhead: Bulkhead;
+  readonly #budget: RetryBudget;
+  readonly #breaker: CircuitBreaker;
+  readonly #listeners = new Set<(status: ServiceStatus) => void>();
+  readonly #closed = new AbortController();
+  #calls = 0;
+  #failures = 0;
+  #retries = 0;
+  #latencies: number[] = [];
+  #lastError: string | null = null;
+  #isProbing = false;
+
+  /** @throws {TypeError} If `baseUrl` is not absolute. */
+  constructor(setup: ServiceClientSetup) {
+    this.name = setup.name;
+    this.#baseUrl = new URL(setup.baseUrl);
+    this.#timer = setup.timer;
+    // fetch insists on being called on the global object.
+    this.#fetch = setup.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#random = setup.random ?? Math.random;
+    this.#options = setup.options ?? {};
+    this.#bulkhead = new Bulkhead(this.#options.concurrency ?? 16, this.#options.queue ?? 64);
+    this.#budget = new RetryBudget(this.#options.budget);
+    this.#breaker = new CircuitBreaker(this.#timer, this.#options.breaker, () => this.#changed());
+  }
+
+  /**
+   * One call.
+   *
+   * @param path Relative to the base URL, query included.
+   * @returns The whole answer, status below 400.
+   * @throws {ServiceError} In every other case, at most 100 ms after the deadline.
+   */
+  async request(path: string, request: ServiceRequest = {}): Promise<ServiceResponse> {
+    this.#calls++;
+    const deadlineMs = request.deadlineMs ?? this.#options.deadlineMs ?? 10_000;
+    try {
+      const response = await withTimeLimit(this.#timer, deadlineMs, request.signal, (signal) =>
+        this.#queued(path, request, this.#timer.now() + deadlineMs, signal),
+      );
+      return response;
+    } catch (error) {
+      throw this.#failed(error, deadlineMs, request.signal);
+    } finally {
+      this.#notify();
+    }
+  }
+
+  /**
+   * One call whose answer is JSON.
+   *
+   * @param parse Checks the answer, such as `Schema.parse`; what it throws becomes an `answer`
+   *   error.
+   */
+  async requestJson<T>(
+    path: string,
+    parse: (value: unknown) => T,
+    request: ServiceRequest = {},
+  ): Promise<T> {
+    const response = await this.request(path, request);
+    try {
+      return parse(response.json());
+    } catch (cause) {
+      const message = `Cannot use the answer of ${this.name} to ${path}: it breaks the contract`;
+      const error = new ServiceError(message, { kind: 'answer', service: this.name, cause });
+      this.#failures++;
+      this.#lastError = error.message;
+      this.#notify();
+      throw error;
+    }
+  }
+
+  status(): ServiceStatus {
+    const sorted = [...this.#latencies].sort((a, b) => a - b);
+    return {
+      name: this.name,
+      url: this.#baseUrl.href,
+      breaker: this.#breaker.state,
+      tripped: this.#breaker.tripped,
+      calls: this.#calls,
+      failures: this.#failures,
+      retries: this.#retries,
+      latencyMs: sorted[Math.floor(sorted.length / 2)] ?? null,
+      lastError: this.#lastError,
+      retryInMs: this.#breaker.retryInMs,
+    };
+  }
+
+  /** Calls `listener` after every call and every change of the breaker. @returns Stops it. */
+  onStatus(listener: (status: ServiceStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Holds the breaker open until `reset`. */
+  trip(): void {
+    this.#breaker.trip();
+  }
+
+  /** Closes the breaker. */
+  reset(): void {
+    this.#breaker.reset();
+  }
+
+  /** Stops the probes; a client without `probePath` needs no closing. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #queued(
+    path: string,
+    request: ServiceRequest,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<ServiceResponse> {
+    const leave = await this.#bulkhead.enter(signal);
+    try {
+      return await this.#withRetries(path, request, deadline, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  async #withRetries(
+    path: string,
+    request: ServiceRequest,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<ServiceResponse> {
+    const { retries = 2, backoffMs = 100, maxBackoffMs = 2000 } = this.#options;
+    const isIdempotent = request.idempotent ?? request.method !== 'POST';
+    let paid = 0;
+    let delay = 0;
+    for (let attempt = 0; ; attempt++) {
+      let error: ServiceError;
+      try {
+        const response = await this.#attempt(path, request, deadline, signal);
+        this.#budget.refund(paid);
+        return response;
+      } catch (thrown) {
+        if (!(thrown instanceof ServiceError) || signal.aborted) throw thrown;
+        error = thrown;
+      }
+      // A refusal of the breaker is an answer; asking again would only make it wait.
+      if (!isIdempotent || attempt >= retries || !error.retryable || error.kind === 'open') {
+        throw error;
+      }
+      delay = nextDelayMs(delay, backoffMs, maxBackoffMs, this.#random);
+      const wait = Math.max(delay, error.retryAfterMs ?? 0);
+      if (this.#timer.now() + wait >= deadline) throw error;
+      paid = this.#budget.take(error.kind === 'timeout');
+      if (paid === 0) throw error;
+      await this.#timer.sleep(wait, signal);
+      this.#retries++;
+    }
+  }
+
+  async #attempt(
+    path: string,
+    request: ServiceRequest,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<ServiceResponse> {
+    const permit = this.#breaker.acquire();
+    if (!permit) {
+      const wait = this.#breaker.retryInMs;
+      const until = this.#breaker.tripped
+        ? 'until it is reset'
+        : `for another ${Math.ceil((wait ?? 0) / 1000)} s`;
+      throw new ServiceError(`Cannot call ${this.name}: its circuit breaker is open ${until}`, {
+        kind: 'open',
+        service: this.name,
+        ...(wait === null ? {} : { retryAfterMs: wait }),
+      });
+    }
+    const timeoutMs = Math.min(
+      this.#options.timeoutMs ?? 5000,
+      Math.max(1, deadline - this.#timer.now()),
+    );
+    const started = this.#timer.now();
+    try {
+      const response = await withTimeLimit(this.#timer, timeoutMs, signal, (inner) =>
+        this.#send(path, request, deadline, inner),
+      );
+      this.#latencies.push(this.#timer.now() - started);
+      if (this.#latencies.length > LATENCIES) this.#latencies.shift();
+      permit.succeed();
+      return response;
+    } catch (thrown) {
+      // The deadline of the call may fire just before the time limit of its last attempt; either
+      // way the service did not answer. Only the caller's own signal says nothing about it.
+      const isTimeout = thrown instanceof TimeLimitError || signal.reason instanceof TimeLimitError;
+      if (signal.aborted && !isTimeout) {
+        permit.release();
+        throw thrown;
+      }
+      const error = isTimeout ? this.#timeoutError(path, timeoutMs) : this.#asError(thrown, path);
+      if (error.isServiceFault) permit.fail();
+      else permit.succeed();
+      throw error;
+    }
+  }
+
+  async #send(
+    path: string,
+    request: ServiceRequest,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<ServiceResponse> {
+    const { body } = request;
+    const isBytes = body instanceof Uint8Array || body instanceof ArrayBuffer;
+    const headers: Record<string, string> = {
+      // The server refuses work whose answer would come too late.
+      'x-deadline-ms': String(Math.max(1, Math.floor(deadline - this.#timer.now()))),
+      ...(this.#options.token ? { authorization: `Bearer ${this.#options.token}` } : {}),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),
+      ...request.headers,
+    };
+    const response = await this.#fetch(new URL(path, this.#baseUrl), {
+      method: request.method ?? 'GET',
+      headers,
+      signal,
+      redirect: 'follow',
+      ...(body === undefined
+        ? {}
+        : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
+    });
+    const limit = this.#options.maxBodyBytes ?? 64 * 2 ** 20;
+    const hasBody = request.method !== 'HEAD';
+    const answer = await readResponse(response, { limit, hasBody, service: this.name, signal });
+    if (answer.status < 400) return answer;
+    const wait = retryAfterMs(answer.headers.get('retry-after'), Date.now());
+    throw statusError(answer, this.name, path, wait);
+  }
+
+  #timeoutError(path: string, timeoutMs: number): ServiceError {
+    const message = `Cannot reach ${this.name}: no answer to ${path} in ${Math.round(timeoutMs)} ms`;
+    return new ServiceError(message, { kind: 'timeout', service: this.name });
+  }
+
+  #asError(thrown: unknown, path: string): ServiceError {
+    if (thrown instanceof ServiceError) return thrown;
+    const detail = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = `Cannot reach ${this.name} at ${this.#baseUrl.href}: ${path} failed (${detail})`;
+    return new ServiceError(message, { kind: 'network', service: this.name, cause: thrown });
+  }
+
+  /** What the caller gets to see, counted. */
+  #failed(thrown: unknown, deadlineMs: number, signal: AbortSignal | undefined): ServiceError {
+    let error: ServiceError;
+    if (thrown instanceof ServiceError) error = thrown;
+    else if (signal?.aborted) {
+      error = new ServiceError(`Stopped calling ${this.name}: the caller gave up`, {
+        kind: 'aborted',
+        service: this.name,
+        cause: signal.reason,
+      });
+    } else if (thrown instanceof BulkheadFullError) {
+      error = new ServiceError(`Cannot call ${this.name}: ${thrown.message}`, {
+        kind: 'busy',
+        service: this.name,
+        cause: thrown,
+      });
+    } else if (thrown instanceof TimeLimitError) {
+      const message = `Cannot reach ${this.name}: no answer within the deadline of ${deadlineMs} ms`;
+      error = new ServiceError(message, { kind: 'deadline', service: this.name });
+    } else error = this.#asError(thrown, 'the call');
+    if (error.kind !== 'aborted') {
+      this.#failures++;
+      this.#lastError = error.message;
+    }
+    return error;
+  }
+
+  #changed(): void {
+    this.#notify();
+    if (this.#breaker.state === 'open' && !this.#breaker.tripped) void this.#probe();
+  }
+
+  /** Asks the service whether it is back, at the times the breaker allows. */
+  async #probe(): Promise<void> {
+    const path = this.#options.probePath;
+    if (path === undefined || this.#isProbing || this.#closed.signal.aborted) return;
+    this.#isProbing = true;
+    try {
+      while (this.#breaker.state !== 'closed' && !this.#breaker.tripped) {
+        await this.#timer.sleep(Math.max(50, this.#breaker.retryInMs ?? 250), this.#closed.signal);
+        if (this.#breaker.state !== 'open' || this.#breaker.tripped) continue;
+        const deadline = this.#timer.now() + PROBE_TIMEOUT_MS;
+        await withTimeLimit(this.#timer, PROBE_TIMEOUT_MS, this.#closed.signal, (signal) =>
+          this.#attempt(path, {}, deadline, signal),
+        ).catch(() => undefined);
+      }
+    } catch {
+      // Closed.
+    } finally {
+      this.#isProbing = false;
+    }
+  }
+
+  #notify(): void {
+    if (this.#listeners.size === 0) return;
+    const status = this.status();
+    for (const listener of this.#listeners) listener(status);
+  }
+}
