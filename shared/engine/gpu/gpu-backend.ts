@@ -1,0 +1,261 @@
+/**
+ * Runs plans on WebGPU. A plan is prepared once (pipelines, slot buffers, bind groups); running it
+ * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
+ */
+import { DeviceLostError } from '../../base/errors.ts';
+import { loweringOf } from '../kernels/catalog.ts';
+import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
+import { MAX_GROUPS } from '../kernels/kernel-call.ts';
+import type {
+  AdapterInfo,
+  Backend,
+  DeviceBuffer,
+  Executable,
+  PlanBindings,
+} from '../plan/backend.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { TileSource } from './autotuner.ts';
+import { openDevice } from './device.ts';
+import { PipelineCache } from './pipeline-cache.ts';
+import { Readback } from './readback.ts';
+
+/** Dispatches per submit; bounds how long the device works without a break. */
+const MAX_DISPATCHES_PER_SUBMIT = 4096;
+
+interface GpuBuffer extends DeviceBuffer {
+  gpu: GPUBuffer;
+}
+
+interface EncodedDispatch {
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+  grid: [number, number, number];
+}
+
+interface GpuExecutable extends Executable {
+  list: EncodedDispatch[];
+}
+
+/** @throws {NoAdapterError} If there is no WebGPU or no adapter. */
+export async function createGpuBackend(gpu: GPU | undefined): Promise<GpuBackend> {
+  const { device, adapter, quads } = await openDevice(gpu);
+  return new GpuBackend(device, adapter, { quads });
+}
+
+export interface GpuBackendOptions {
+  /** The device shares numbers among four neighbouring invocations. @default {false} */
+  quads?: boolean;
+  /** Chooses tiles; without one the defaults of the adapter's family are used. */
+  tuner?: TileSource;
+}
+
+export class GpuBackend implements Backend {
+  readonly adapter: AdapterInfo;
+  readonly lost: Promise<string>;
+  readonly device: GPUDevice;
+  readonly pipelines: PipelineCache;
+  readonly quads: boolean;
+  /** Asked at every `prepare`; null: the defaults of the adapter's family. */
+  tuner: TileSource | null;
+  #readback: Readback;
+  #lostMessage: string | null = null;
+  #uncaptured: string | null = null;
+
+  constructor(device: GPUDevice, adapter: AdapterInfo, options: GpuBackendOptions = {}) {
+    this.device = device;
+    this.adapter = adapter;
+    this.quads = options.quads ?? false;
+    this.tuner = options.tuner ?? null;
+    this.pipelines = new PipelineCache(device);
+    this.#readback = new Readback(device);
+    this.lost = device.lost.then((info) => {
+      this.#lostMessage = info.message || String(info.reason);
+      return this.#lostMessage;
+    });
+    device.addEventListener('uncapturederror', (event) => {
+      this.#uncaptured ??= (event as GPUUncapturedErrorEvent).error.message;
+    });
+  }
+
+  createBuffer(label: string, elements: number): GpuBuffer {
+    const bytes = Math.max(16, elements * 4);
+    if (bytes > this.device.limits.maxStorageBufferBindingSize) {
+      throw new RangeError(
+        `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds (${this.device.limits.maxStorageBufferBindingSize}); use a smaller batch or fewer replicas`,
+      );
+    }
+    const gpu = this.device.createBuffer({
+      label,
+      size: bytes,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+    });
+    return { label, elements, gpu };
+  }
+
+  destroyBuffer(buffer: DeviceBuffer): void {
+    (buffer as GpuBuffer).gpu.destroy();
+  }
+
+  writeFloats(buffer: DeviceBuffer, data: Float32Array<ArrayBuffer>, offset = 0): void {
+    this.#alive();
+    this.device.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data);
+  }
+
+  writeWords(buffer: DeviceBuffer, data: Uint32Array<ArrayBuffer>, offset = 0): void {
+    this.#alive();
+    this.device.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data);
+  }
+
+  copy(
+    from: DeviceBuffer,
+    fromOffset: number,
+    to: DeviceBuffer,
+    toOffset: number,
+    elements: number,
+  ): void {
+    this.#alive();
+    const encoder = this.device.createCommandEncoder({ label: 'copy' });
+    encoder.copyBufferToBuffer(
+      (from as GpuBuffer).gpu,
+      fromOffset * 4,
+      (to as GpuBuffer).gpu,
+      toOffset * 4,
+      elements * 4,
+    );
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  async readFloats(buffer: DeviceBuffer, offset = 0, elements = buffer.elements - offset) {
+    const [bytes] = await this.#read([{ buffer, offset, elements }]);
+    return new Float32Array(bytes!);
+  }
+
+  async readWords(buffer: DeviceBuffer, offset = 0, elements = buffer.elements - offset) {
+    const [bytes] = await this.#read([{ buffer, offset, elements }]);
+    return new Uint32Array(bytes!);
+  }
+
+  async readMany(
+    requests: readonly { buffer: DeviceBuffer; offset: number; elements: number }[],
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    return (await this.#read(requests)).map((bytes) => new Float32Array(bytes));
+  }
+
+  async #read(
+    requests: readonly { buffer: DeviceBuffer; offset: number; elements: number }[],
+  ): Promise<ArrayBuffer[]> {
+    this.#alive();
+    const bytes = await this.#readback.read(
+      requests.map((r) => ({
+        buffer: (r.buffer as GpuBuffer).gpu,
+        offset: r.offset * 4,
+        size: r.elements * 4,
+      })),
+    );
+    // An invalid command is a fast no-op in WebGPU: what was read would be a wrong number.
+    if (this.#uncaptured) throw new Error(`Cannot trust the GPU's results: ${this.#uncaptured}`);
+    return bytes;
+  }
+
+  async prepare(plan: Plan, bindings: PlanBindings): Promise<Executable> {
+    this.#alive();
+    const context: LoweringContext = {
+      replicas: plan.replicas,
+      parameterElements: plan.parameterElements,
+      family: this.adapter.kind === 'gpu' ? 'gpu' : 'software',
+      quads: this.quads,
+      scheduleBase: bindings.scheduleBase,
+      scheduleColumns: bindings.scheduleColumns,
+    };
+    if (this.tuner) {
+      const { device, pipelines } = this;
+      context.tiles = await this.tuner.tilesFor(plan.dispatches, context, device, pipelines);
+    }
+    const calls = plan.dispatches.map((d) => loweringOf(d.op)(d, context));
+    for (const call of calls) checkGrid(call);
+    const compiled = await Promise.all(calls.map((call) => this.pipelines.get(call)));
+    const slots = new Map<string, GpuBuffer>();
+    for (const s of plan.slots) slots.set(s.name, this.createBuffer(s.name, s.elements));
+    const find = (name: string): GpuBuffer => {
+      const buffer = slots.get(name) ?? (bindings.buffers[name] as GpuBuffer | undefined);
+      if (!buffer) throw new RangeError(`Cannot bind "${name}" of plan "${plan.name}": no buffer`);
+      return buffer;
+    };
+    const list = calls.map((call, i) => ({
+      pipeline: compiled[i]!.pipeline,
+      bindGroup: this.device.createBindGroup({
+        label: call.shader,
+        layout: compiled[i]!.layout,
+        entries: call.bindings.map((b, binding) => ({
+          binding,
+          resource: resourceOf(b.range, find(b.range.buffer)),
+        })),
+      }),
+      grid: call.grid,
+    }));
+    const executable: GpuExecutable = {
+      plan,
+      list,
+      dispatchCount: list.length,
+      readOutput: (name) => {
+        const t = plan.outputs[name];
+        if (!t)
+          throw new RangeError(`Cannot read "${name}": plan "${plan.name}" has no such output`);
+        const elements = (plan.replicas - 1) * t.replicaStride + t.elements;
+        return this.readFloats(find(t.buffer), t.offset, elements);
+      },
+      dispose: () => {
+        for (const s of slots.values()) s.gpu.destroy();
+      },
+    };
+    return executable;
+  }
+
+  run(executable: Executable, times: number): void {
+    this.#alive();
+    const { list } = executable as GpuExecutable;
+    const perSubmit = Math.max(1, Math.floor(MAX_DISPATCHES_PER_SUBMIT / Math.max(1, list.length)));
+    for (let done = 0; done < times; done += perSubmit) {
+      const encoder = this.device.createCommandEncoder({ label: executable.plan.name });
+      const pass = encoder.beginComputePass();
+      const count = Math.min(perSubmit, times - done);
+      for (let i = 0; i < count; i++) {
+        for (const d of list) {
+          pass.setPipeline(d.pipeline);
+          pass.setBindGroup(0, d.bindGroup);
+          pass.dispatchWorkgroups(d.grid[0], d.grid[1], d.grid[2]);
+        }
+      }
+      pass.end();
+      this.device.queue.submit([encoder.finish()]);
+    }
+  }
+
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+  }
+
+  dispose(): void {
+    this.#readback.dispose();
+    this.device.destroy();
+  }
+
+  #alive(): void {
+    if (this.#lostMessage !== null) {
+      throw new DeviceLostError(`Cannot use the GPU: the device was lost (${this.#lostMessage})`);
+    }
+  }
+}
+
+/** To the end of the buffer: tables such as `control` are longer than the graph knows. */
+function resourceOf(range: BufferRange, buffer: GpuBuffer): GPUBufferBinding {
+  return { buffer: buffer.gpu, offset: range.offset * 4 };
+}
+
+function checkGrid(call: KernelCall): void {
+  if (call.grid.some((n) => n < 1 || n > MAX_GROUPS)) {
+    throw new RangeError(
+      `Cannot dispatch ${call.shader}: grid is ${call.grid.join(' x ')}, each must be 1 to ${MAX_GROUPS}; use a smaller batch`,
+    );
+  }
+}

@@ -1,0 +1,266 @@
+/** Lowering of convolutions: implicit matrix products over pixels, taps and channels. */
+import { numberAttr } from '../plan/op-definition.ts';
+import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
+import { LANES } from '../plan/shape.ts';
+import { forwardInputs } from './dense.ts';
+import { gradientTarget } from './gradient-target.ts';
+import type { KernelCall, Lowering, LoweringContext } from './kernel-call.ts';
+import {
+  ACTIVATION_CODE,
+  BLEND_CODE,
+  controlConstants,
+  lineGrid,
+  read,
+  write,
+} from './kernel-call.ts';
+import { checkLoop, LINE_SIZE } from './limits.ts';
+import { chooseTile } from './tiles.ts';
+
+/** Most taps of a kernel row that one invocation unrolls. */
+const MAX_TAPS = 5;
+
+type Shape4 = readonly [number, number, number, number];
+
+/** Sizes that the convolution kernels share; channels in vec4s. */
+function windowConstants(d: Dispatch, image: Shape4, result: Shape4, kh: number, kw: number) {
+  return {
+    H: image[1],
+    W: image[2],
+    C4: image[3] / LANES,
+    OH: result[1],
+    OW: result[2],
+    O4: result[3] / LANES,
+    KH: kh,
+    KW: kw,
+    STRIDE: numberAttr(d.attrs, 'stride'),
+    PAD: numberAttr(d.attrs, 'padding'),
+  };
+}
+
+type Window = ReturnType<typeof windowConstants>;
+
+/** Neighbouring taps unrolled together: the largest divisor of the kernel's width. */
+function unrolledTaps(kw: number): number {
+  let taps = Math.min(kw, MAX_TAPS);
+  while (kw % taps !== 0) taps--;
+  return taps;
+}
+
+/** A 1 x 1 kernel sees no neighbours: all pixels of the batch are one long row. */
+function flattened(w: Window, images: number): { window: Window; images: number } {
+  const alone = w.KH === 1 && w.KW === 1 && w.STRIDE === 1 && w.PAD === 0;
+  if (!alone) return { window: w, images };
+  const pixels = images * w.OH * w.OW;
+  return { window: { ...w, H: 1, OH: 1, W: pixels, OW: pixels }, images: 1 };
+}
+
+/** Strips of an image row by channels: what conv2d and conv2d_grad_input have in common. */
+function strips(
+  op: 'conv2d' | 'conv2d_grad_input',
+  size: { width: number; lines: number; columns4: number; depth: number; taps: number },
+  c: LoweringContext,
+) {
+  const { width, lines, columns4 } = size;
+  const choice = chooseTile(
+    { op, rows: width, columns4, depth: size.depth, repeats: lines, taps: size.taps },
+    c,
+  );
+  const { tile } = choice;
+  const perRow = Math.ceil(width / tile.rows);
+  const total = lines * perRow;
+  const [across, down] = [
+    tile.across ? total : Math.ceil(columns4 / tile.columns4),
+    tile.across ? Math.ceil(columns4 / tile.columns4) : total,
+  ];
+  const columnsAtOnce = tile.columns4 * (tile.across ? tile.wy : tile.wx);
+  const grid: KernelCall['grid'] = [
+    Math.ceil(across / tile.wx),
+    Math.ceil(down / tile.wy),
+    c.replicas,
+  ];
+  return {
+    defines: {
+      TX: tile.rows,
+      TN4: tile.columns4,
+      QUAD: tile.quad ? 1 : 0,
+      ACROSS: tile.across ? 1 : 0,
+      PIXEL_EDGE: width % tile.rows === 0 ? 0 : 1,
+      STRIP_EDGE: total % (tile.across ? tile.wx : tile.wy) === 0 ? 0 : 1,
+      COLUMN_EDGE: columns4 % columnsAtOnce === 0 ? 0 : 1,
+    },
+    constants: { WX: tile.wx, WY: tile.wy, STRIPS: total, PER_ROW: perRow },
+    grid,
+    choice,
+  };
+}
+
+/** Channels of x that are not padding, of the last vec4 when it is the only one. */
+function realChannels(channels: number): number {
+  return Math.min(channels, LANES);
+}
+
+const conv2d: Lowering = (d, c) => {
+  const [x, weight] = d.inputs as [PlannedTensor, PlannedTensor];
+  const y = d.outputs[0]!;
+  const { bias, host, control } = forwardInputs(d);
+  const [kh, kw] = weight.padded as Shape4;
+  const whole = windowConstants(d, x.padded as Shape4, y.padded as Shape4, kh, kw);
+  const { window: w, images } = flattened(whole, x.padded[0]!);
+  const taps = unrolledTaps(kw);
+  checkLoop('conv2d', kh * (1 + w.C4 * (1 + kw / taps)), 'use a smaller kernel or fewer channels');
+  const s = strips(
+    'conv2d',
+    {
+      ...{ width: w.OW, lines: images * w.OH, columns4: w.O4 },
+      ...{ depth: kh * kw * w.C4, taps: kw },
+    },
+    c,
+  );
+  const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
+  return {
+    shader: 'conv2d',
+    defines: {
+      ...s.defines,
+      TAPS: taps,
+      CHUNKED: taps === kw ? 0 : 1,
+      CHANNELS: realChannels(x.shape[3]!),
+      STRIDE: w.STRIDE,
+      BIAS: bias ? 1 : 0,
+      BLEND: blend,
+      ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
+      SLOPE: 0,
+      EDGES: w.PAD > 0 ? 1 : 0,
+    },
+    constants: {
+      ...w,
+      ...s.constants,
+      O: weight.shape.at(-1)!,
+      X_STRIDE: x.replicaStride / LANES,
+      Y_STRIDE: y.replicaStride / LANES,
+      W_STRIDE: c.parameterElements / LANES,
+      ...(blend ? { ...controlConstants(c), ALPHA: numberAttr(d.attrs, 'alpha') } : {}),
+    },
+    bindings: [
+      read(x, c),
+      read(weight, c),
+      write(y, c),
+      ...(bias ? [read(bias, c)] : []),
+      ...(blend ? [read(host!, c), read(control!, c)] : []),
+    ],
+    grid: s.grid,
+    choice: s.choice,
+  };
+};
+
+const conv2dGradInput: Lowering = (d, c) => {
+  const [dy, weight, saved] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor?];
+  const dx = d.outputs[0]!;
+  const [kh, kw] = weight.padded as Shape4;
+  const whole = windowConstants(d, dx.padded as Shape4, dy.padded as Shape4, kh, kw);
+  const { window: w, images } = flattened(whole, dx.padded[0]!);
+  // A strided pixel looks its taps up one by one: unrolled, one CPU renderer compiles for minutes.
+  const taps = w.STRIDE > 1 ? 1 : unrolledTaps(kw);
+  checkLoop('conv2d_grad_input', kh * (1 + w.O4 * (1 + kw / taps)), 'use fewer channels');
+  const s = strips(
+    'conv2d_grad_input',
+    {
+      ...{ width: w.W, lines: images * w.H, columns4: w.C4 },
+      ...{ depth: kh * kw * w.O4, taps: kw },
+    },
+    c,
+  );
+  return {
+    shader: 'conv2d_grad_input',
+    defines: {
+      ...s.defines,
+      TAPS: taps,
+      CHUNKED: taps === kw ? 0 : 1,
+      ACT: 0,
+      SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]!,
+      STRIDED: w.STRIDE > 1 ? 1 : 0,
+    },
+    constants: {
+      ...w,
+      ...s.constants,
+      DY_STRIDE: dy.replicaStride / LANES,
+      DX_STRIDE: dx.replicaStride / LANES,
+      W_STRIDE: c.parameterElements / LANES,
+    },
+    bindings: [read(dy, c), read(weight, c), write(dx, c), ...(saved ? [read(saved, c)] : [])],
+    grid: s.grid,
+    choice: s.choice,
+  };
+};
+
+const conv2dGradWeight: Lowering = (d, c) => {
+  const [x, dy] = d.inputs as [PlannedTensor, PlannedTensor];
+  const kh = numberAttr(d.attrs, 'kernelHeight');
+  const kw = numberAttr(d.attrs, 'kernelWidth');
+  const w = windowConstants(d, x.padded as Shape4, dy.padded as Shape4, kh, kw);
+  const batch = x.padded[0]!;
+  const parts = numberAttr(d.attrs, 'partials');
+  const chunk = Math.ceil(batch / parts);
+  checkLoop('conv2d_grad_weight', chunk * (1 + w.OH * (1 + w.OW)), 'use smaller images');
+  const taps = kw <= MAX_TAPS ? kw : 4;
+  const choice = chooseTile(
+    {
+      ...{ op: 'conv2d_grad_weight', rows: w.C4, columns4: w.O4 },
+      ...{ depth: chunk * w.OH * w.OW, repeats: kh * parts, taps: kw },
+    },
+    c,
+  );
+  const { tile } = choice;
+  const rows = kh * Math.ceil(kw / taps) * Math.ceil(w.C4 / tile.rows);
+  return {
+    shader: 'conv2d_grad_weight',
+    defines: {
+      TAPS: taps,
+      TM4: tile.rows,
+      TN4: tile.columns4,
+      QUAD: tile.quad ? 1 : 0,
+      CHANNELS: realChannels(x.shape[3]!),
+      SLIDE: w.STRIDE === 1 && taps > 1 ? 1 : 0,
+    },
+    constants: {
+      ...w,
+      WX: tile.wx,
+      WY: tile.wy,
+      B: batch,
+      PARTS: parts,
+      CHUNK: chunk,
+      X_STRIDE: x.replicaStride / LANES,
+      DY_STRIDE: dy.replicaStride / LANES,
+    },
+    bindings: [read(x, c), read(dy, c), write(d.outputs[0]!, c)],
+    grid: [
+      Math.ceil(w.O4 / (tile.wx * tile.columns4)),
+      Math.ceil(rows / tile.wy),
+      c.replicas * parts,
+    ],
+    choice,
+  };
+};
+
+const reducePartials: Lowering = (d, c) => {
+  const partial = d.inputs[0]!;
+  const [dw, db] = d.outputs as [PlannedTensor, PlannedTensor?];
+  const parts = numberAttr(d.attrs, 'partials');
+  checkLoop('reduce_partials', parts, 'use a smaller batch');
+  const size4 = dw.elements / LANES;
+  const o4 = dw.padded.at(-1)! / LANES;
+  const target = gradientTarget(dw, db, c);
+  return {
+    shader: 'reduce_partials',
+    defines: target.defines,
+    constants: { ...target.constants, SIZE4: size4, O4: o4, PARTS: parts },
+    bindings: [read(partial, c), ...target.bindings],
+    grid: [...lineGrid(size4 + (db ? o4 : 0), LINE_SIZE), c.replicas],
+  };
+};
+
+export const convKernels: Record<string, Lowering> = {
+  conv2d,
+  conv2d_grad_input: conv2dGradInput,
+  conv2d_grad_weight: conv2dGradWeight,
+  reduce_partials: reducePartials,
+};

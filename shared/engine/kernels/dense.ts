@@ -1,0 +1,155 @@
+/** Lowering of Linear layers: tile shapes and bindings. */
+import { linearSizes } from '../plan/ops-dense.ts';
+import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
+import { numel } from '../plan/shape.ts';
+import { gradientTarget } from './gradient-target.ts';
+import type { KernelCall, Lowering } from './kernel-call.ts';
+import { ACTIVATION_CODE, BLEND_CODE, controlConstants, read, write } from './kernel-call.ts';
+import { checkLoop } from './limits.ts';
+import { chooseTile, type Tile } from './tiles.ts';
+
+/** Preprocessor names and workgroup size of a tile over `rows` x `columns4` results. */
+function tileDefines(tile: Tile, rows: number, columns4: number) {
+  return {
+    TN4: tile.columns4,
+    QUAD: tile.quad ? 1 : 0,
+    ROW_EDGE: rows % (tile.wy * tile.rows) === 0 ? 0 : 1,
+    COLUMN_EDGE: columns4 % (tile.wx * tile.columns4) === 0 ? 0 : 1,
+  };
+}
+
+function grid(tile: Tile, rows: number, columns4: number, replicas: number): KernelCall['grid'] {
+  return [
+    Math.ceil(columns4 / (tile.wx * tile.columns4)),
+    Math.ceil(rows / (tile.wy * tile.rows)),
+    replicas,
+  ];
+}
+
+/** Optional inputs of a fused forward node, in the order of fusion.ts. */
+export function forwardInputs(d: Dispatch): {
+  bias: PlannedTensor | undefined;
+  host: PlannedTensor | undefined;
+  control: PlannedTensor | undefined;
+} {
+  const rest = d.inputs.slice(2);
+  const bias = d.attrs['bias'] ? rest.shift() : undefined;
+  return { bias, host: rest[0], control: rest[1] };
+}
+
+const linear: Lowering = (d, c) => {
+  const [x, weight] = d.inputs as [PlannedTensor, PlannedTensor];
+  const y = d.outputs[0]!;
+  const { m, k, n } = linearSizes(x, weight);
+  const { bias, host, control } = forwardInputs(d);
+  checkLoop('linear', k / 4, 'use fewer input features');
+  const choice = chooseTile({ op: 'linear', rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
+  const { tile } = choice;
+  const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
+  return {
+    shader: 'linear',
+    defines: {
+      TM: tile.rows,
+      ...tileDefines(tile, m, n / 4),
+      BIAS: bias ? 1 : 0,
+      BLEND: blend,
+      ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
+      SLOPE: 0,
+    },
+    constants: {
+      WX: tile.wx,
+      WY: tile.wy,
+      M: m,
+      K4: k / 4,
+      N4: n / 4,
+      N: weight.shape.at(-1)!,
+      X_STRIDE: x.replicaStride / 4,
+      W_STRIDE: c.parameterElements / 4,
+      ...(blend ? { ...controlConstants(c), ALPHA: Number(d.attrs['alpha']) } : {}),
+    },
+    bindings: [
+      read(x, c),
+      read(weight, c),
+      write(y, c),
+      ...(bias ? [read(bias, c)] : []),
+      ...(blend ? [read(host!, c), read(control!, c)] : []),
+    ],
+    grid: grid(tile, m, n / 4, c.replicas),
+    choice,
+  };
+};
+
+const linearGradInput: Lowering = (d, c) => {
+  const [dy, weight, saved] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor?];
+  const m = dy.padded[0]!;
+  const n = dy.padded[1]!;
+  const k = numel(weight.padded.slice(0, -1));
+  checkLoop('linear_grad_input', n / 4, 'use fewer output features');
+  const choice = chooseTile(
+    { op: 'linear_grad_input', rows: m, columns4: k / 4, depth: n, repeats: 1 },
+    c,
+  );
+  const { tile } = choice;
+  return {
+    shader: 'linear_grad_input',
+    defines: {
+      TM: tile.rows,
+      ...tileDefines(tile, m, k / 4),
+      ACT: 0,
+      SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]!,
+    },
+    constants: {
+      WX: tile.wx,
+      WY: tile.wy,
+      M: m,
+      K4: k / 4,
+      N4: n / 4,
+      W_STRIDE: c.parameterElements / 4,
+    },
+    bindings: [
+      read(dy, c),
+      read(weight, c),
+      write(d.outputs[0]!, c),
+      ...(saved ? [read(saved, c)] : []),
+    ],
+    grid: grid(tile, m, k / 4, c.replicas),
+    choice,
+  };
+};
+
+const linearGradWeight: Lowering = (d, c) => {
+  const [x, dy] = d.inputs as [PlannedTensor, PlannedTensor];
+  const [dw, db] = d.outputs as [PlannedTensor, PlannedTensor?];
+  const m = x.padded[0]!;
+  const k4 = numel(x.padded.slice(1)) / 4;
+  const n4 = dy.padded[1]! / 4;
+  const choice = chooseTile(
+    { op: 'linear_grad_weight', rows: k4, columns4: n4, depth: m, repeats: 1 },
+    c,
+  );
+  const { tile } = choice;
+  checkLoop('linear_grad_weight', m, 'use a smaller batch');
+  const target = gradientTarget(dw, db, c);
+  return {
+    shader: 'linear_grad_weight',
+    defines: { TM4: tile.rows, ...tileDefines(tile, k4, n4), ...target.defines },
+    constants: {
+      WX: tile.wx,
+      WY: tile.wy,
+      M: m,
+      K4: k4,
+      N4: n4,
+      X_STRIDE: x.replicaStride / 4,
+      ...target.constants,
+    },
+    bindings: [read(x, c), read(dy, c), ...target.bindings],
+    grid: grid(tile, k4, n4, c.replicas),
+    choice,
+  };
+};
+
+export const denseKernels: Record<string, Lowering> = {
+  linear,
+  linear_grad_input: linearGradInput,
+  linear_grad_weight: linearGradWeight,
+};

@@ -1,0 +1,19 @@
+/** Bounds that lowerings keep, so that a kernel that compiles also computes. */
+import { MAX_LOOP_ITERATIONS } from '../plan/ops-conv.ts';
+
+/** Invocations of the workgroups that reduce, and of those that work in a line. */
+export const LINE_SIZE = 64;
+
+/**
+ * Checks the loop iterations of one invocation, all loops together: one software driver stops a
+ * shader silently at 65,535.
+ *
+ * @throws {RangeError} Naming the op and the fix, above {@link MAX_LOOP_ITERATIONS}.
+ */
+export function checkLoop(op: string, iterations: number, fix: string): void {
+  if (iterations > MAX_LOOP_ITERATIONS) {
+    throw new RangeError(
+      `Cannot lower ${op}: one invocation would loop ${iterations} times, at most ${MAX_LOOP_ITERATIONS} are safe; ${fix}`,
+    );
+  }
+}

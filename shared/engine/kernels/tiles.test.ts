@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { LoweringContext } from './kernel-call.ts';
+import { chooseTile, MAX_CANDIDATES, stripLength, type TiledOp, tileKey } from './tiles.ts';
+
+const context = (family: 'software' | 'gpu', quads: boolean): LoweringContext => ({
+  ...{ replicas: 1, parameterElements: 64, family, quads, scheduleBase: 12, scheduleColumns: 4 },
+});
+
+const OPS: readonly TiledOp[] = [
+  ...(['linear', 'linear_grad_input', 'linear_grad_weight'] as const),
+  ...(['conv2d', 'conv2d_grad_input', 'conv2d_grad_weight'] as const),
+];
+
+const shapes = fc.record({
+  op: fc.constantFrom(...OPS),
+  rows: fc.integer({ min: 1, max: 3000 }),
+  columns4: fc.integer({ min: 1, max: 300 }),
+  depth: fc.integer({ min: 1, max: 3000 }),
+  repeats: fc.integer({ min: 1, max: 3000 }),
+  taps: fc.integer({ min: 1, max: 9 }),
+});
+
+describe('stripLength()', () => {
+  it('covers a row with as few pieces as the longest allows, of least length', () => {
+    const size = fc.integer({ min: 1, max: 500 });
+    fc.assert(
+      fc.property(size, fc.integer({ min: 1, max: 16 }), (length, longest) => {
+        const strip = stripLength(length, longest);
+        const pieces = Math.ceil(length / longest);
+        expect(strip).toBeLessThanOrEqual(longest);
+        expect(strip * pieces).toBeGreaterThanOrEqual(length);
+        expect((strip - 1) * pieces).toBeLessThan(length);
+      }),
+    );
+    expect([28, 16, 14, 10, 9].map((w) => stripLength(w, 8))).toEqual([7, 8, 7, 5, 5]);
+  });
+});
+
+describe('chooseTile()', () => {
+  it('offers a few tiles, each once and within the limits every adapter has', () => {
+    fc.assert(
+      fc.property(shapes, fc.constantFrom('software', 'gpu'), fc.boolean(), (s, family, quads) => {
+        const { tile, candidates } = chooseTile(s, context(family, quads));
+        expect(candidates.length).toBeGreaterThanOrEqual(1);
+        expect(candidates.length).toBeLessThanOrEqual(MAX_CANDIDATES);
+        expect(new Set(candidates.map((t) => JSON.stringify(t))).size).toBe(candidates.length);
+        expect(tile).toBe(candidates[0]);
+        for (const t of candidates) {
+          for (const n of [t.rows, t.columns4, t.wx, t.wy]) {
+            expect(Number.isInteger(n) && n >= 1).toBe(true);
+          }
+          expect(t.wx * t.wy).toBeLessThanOrEqual(256);
+        }
+      }),
+    );
+  });
+
+  it('shares loads only where the device can, by whole quads of rows and neighbours', () => {
+    fc.assert(
+      fc.property(shapes, fc.constantFrom('software', 'gpu'), (s, family) => {
+        const none = chooseTile(s, context(family, false)).candidates;
+        expect(none.some((t) => t.quad)).toBe(false);
+        for (const t of chooseTile(s, context(family, true)).candidates) {
+          if (!t.quad) continue;
+          expect(t.wx % 4).toBe(0);
+          // Strips share weights and not rows.
+          if (s.op !== 'conv2d' && s.op !== 'conv2d_grad_input') expect(t.rows % 4).toBe(0);
+        }
+      }),
+    );
+  });
+
+  it('starts with a small tile where there is little to do', () => {
+    const shape = { op: 'linear', columns4: 8, depth: 64, repeats: 1 } as const;
+    const area = (rows: number) => {
+      const { tile } = chooseTile({ ...shape, rows }, context('software', true));
+      return tile.rows * tile.columns4;
+    };
+    expect(area(16)).toBeLessThan(area(1024));
+  });
+
+  it('takes a recorded tile', () => {
+    const shape = { op: 'linear', rows: 100, columns4: 20, depth: 64, repeats: 1 } as const;
+    const tile = { rows: 3, columns4: 1, wx: 2, wy: 2 };
+    const tiles = { [tileKey(shape)]: tile };
+    expect(chooseTile(shape, { ...context('gpu', false), tiles }).tile).toBe(tile);
+    expect(chooseTile({ ...shape, rows: 1000 }, { ...context('gpu', false), tiles }).tile).not.toBe(
+      tile,
+    );
+  });
+});
+
+describe('tileKey()', () => {
+  it('is shared by products of about one size, and exact in the width of images', () => {
+    const linear = { op: 'linear', rows: 100, columns4: 20, depth: 70, repeats: 1 } as const;
+    expect(tileKey(linear)).toBe('linear/128x32x128x1');
+    expect(tileKey({ ...linear, rows: 120, columns4: 30 })).toBe(tileKey(linear));
+    const conv = { ...linear, op: 'conv2d', rows: 28, taps: 3 } as const;
+    expect(tileKey(conv)).toBe('conv2d/28x32x128x1/3');
+    expect(tileKey({ ...conv, rows: 29 })).not.toBe(tileKey(conv));
+  });
+});

@@ -1,0 +1,253 @@
+/**
+ * Register tiles of the kernels that do the arithmetic: how much of a result one invocation holds,
+ * and the shape of a workgroup. A tile never changes the order of a sum, so the choice is a matter
+ * of speed alone; the autotuner (engine/gpu/autotuner.ts) proves that before it uses one.
+ *
+ * CPU renderers pay for every number they load, so they want large tiles in small workgroups;
+ * hardware wants enough invocations to fill it.
+ */
+import type { LoweringContext } from './kernel-call.ts';
+
+export interface Tile {
+  /** Rows, or pixels of an image row, per invocation; vec4s of rows in weight gradients. */
+  rows: number;
+  /** Vec4 columns per invocation. */
+  columns4: number;
+  /** Workgroup size. */
+  wx: number;
+  wy: number;
+  /** Convolutions: neighbours in x take different pixels instead of different channels. */
+  across?: boolean;
+  /** Four neighbours in x share loads by subgroup broadcast; needs `quads` of the context. */
+  quad?: boolean;
+}
+
+/** Kernels that come in tiles. */
+export type TiledOp =
+  | 'linear'
+  | 'linear_grad_input'
+  | 'linear_grad_weight'
+  | 'conv2d'
+  | 'conv2d_grad_input'
+  | 'conv2d_grad_weight';
+
+/** What the choice of a tile depends on. */
+export interface TileShape {
+  op: TiledOp;
+  /** Rows of the result: batch, vec4s of input features, or pixels of an image row. */
+  rows: number;
+  columns4: number;
+  /** Length of the sums. */
+  depth: number;
+  /** How often the rows come: images times image rows, or 1. */
+  repeats: number;
+  /** Kernel width of a convolution. @default {1} */
+  taps?: number;
+}
+
+/** The tile of one dispatch, and what else it might be. */
+export interface TileChoice {
+  /** Kernel and class of shapes: equal keys share a choice. */
+  key: string;
+  tile: Tile;
+  /** At most {@link MAX_CANDIDATES}, the default among them. */
+  candidates: Tile[];
+}
+
+/** Tiles the autotuner tries for one kernel and class of shapes. */
+export const MAX_CANDIDATES = 8;
+
+/** Length of the pieces, at most `longest` each, that cover a row of `length` with least waste. */
+export function stripLength(length: number, longest: number): number {
+  return Math.ceil(length / Math.ceil(length / longest));
+}
+
+/** Next power of two: shapes of about the same size share a tile. */
+function sizeClass(n: number): number {
+  return n <= 8 ? n : 2 ** Math.ceil(Math.log2(n));
+}
+
+export function tileKey(s: TileShape): string {
+  const rows = s.op.startsWith('conv') ? s.rows : sizeClass(s.rows);
+  const sizes = [rows, sizeClass(s.columns4), sizeClass(s.depth), sizeClass(s.repeats)];
+  return `${s.op}/${sizes.join('x')}${s.taps ? `/${s.taps}` : ''}`;
+}
+
+/** The recorded choice for the shape, or the default of the adapter's family. */
+export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
+  const key = tileKey(s);
+  const all = tilesOf(s, c);
+  const candidates = all
+    .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
+    .slice(0, MAX_CANDIDATES);
+  return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates };
+}
+
+/** Below this many vec4s of results large tiles gain nothing and take long to compile. */
+const SMALL = 2048;
+
+/** Tiles worth trying, the default first. */
+function tilesOf(s: TileShape, c: LoweringContext): Tile[] {
+  const tiles = familyTiles(s, c);
+  if (s.rows * s.columns4 * s.repeats >= SMALL) return tiles;
+  return tiles.sort((a, b) => a.rows * a.columns4 - b.rows * b.columns4);
+}
+
+function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
+  if (s.op === 'conv2d' || s.op === 'conv2d_grad_input') return stripTiles(s, c);
+  if (s.op === 'conv2d_grad_weight') return tapTiles(s, c);
+  return s.op === 'linear_grad_weight' ? outerTiles(s, c) : productTiles(s, c);
+}
+
+/** Rows of a batch by columns. */
+function productTiles(s: TileShape, c: LoweringContext): Tile[] {
+  const { rows, columns4: n } = s;
+  const tall = rows >= 64 ? 8 : 4;
+  if (c.family === 'gpu') {
+    const narrow = Math.max(1, Math.min(4, n));
+    const hardware: Tile[] = [
+      { rows: 4, columns4: 1, wx: 8, wy: 8 },
+      { rows: 8, columns4: 1, wx: 8, wy: 8 },
+      { rows: 4, columns4: 2, wx: 8, wy: 8 },
+      { rows: 8, columns4: 2, wx: 8, wy: 8 },
+      { rows: 4, columns4: 1, wx: 16, wy: 16 },
+      { rows: 2, columns4: 1, wx: 8, wy: 8 },
+      ...(c.quads ? [{ rows: 8, columns4: 2, wx: 8, wy: 8, quad: true }] : []),
+    ];
+    const thin: Tile[] = [2, 4, 1].map((r) => ({ rows: r, columns4: 1, wx: narrow, wy: 16 }));
+    return n >= 8 ? hardware : thin;
+  }
+  if (n < 4) {
+    const beside = { rows: 4, columns4: 1, wx: n, wy: 4 };
+    return [
+      ...(n > 1 ? [beside] : []),
+      { rows: tall, columns4: n, wx: 1, wy: 8 },
+      { rows: 4, columns4: n, wx: 1, wy: 8 },
+      { rows: tall, columns4: 1, wx: 1, wy: 8 },
+      beside,
+    ];
+  }
+  const wide = n >= 8 ? 2 : 1;
+  const quads: Tile[] = [
+    { rows: 2 * tall, columns4: wide, wx: 4, wy: 1, quad: true },
+    { rows: 4 * tall, columns4: wide, wx: 4, wy: 1, quad: true },
+    { rows: 2 * tall, columns4: 1, wx: 4, wy: 1, quad: true },
+    { rows: tall, columns4: wide, wx: 4, wy: 2, quad: true },
+  ];
+  return [
+    ...(c.quads ? quads : []),
+    n >= 16
+      ? { rows: tall, columns4: 2, wx: 8, wy: 1 }
+      : { rows: tall, columns4: 1, wx: n >= 8 ? 8 : 4, wy: n >= 8 ? 1 : 2 },
+    { rows: tall, columns4: wide, wx: 4, wy: 2 },
+    { rows: tall, columns4: 1, wx: 8, wy: 1 },
+    { rows: 4, columns4: wide, wx: 8, wy: 1 },
+    { rows: 2 * tall, columns4: wide, wx: 4, wy: 1 },
+    { rows: tall, columns4: 1, wx: 4, wy: 4 },
+  ];
+}
+
+/** Vec4s of features by columns. */
+function outerTiles(s: TileShape, c: LoweringContext): Tile[] {
+  const { rows: k, columns4: n } = s;
+  if (c.family === 'gpu') {
+    return [
+      { rows: 1, columns4: 1, wx: n >= 4 ? 8 : 1, wy: 8 },
+      { rows: 1, columns4: 2, wx: n >= 4 ? 8 : 1, wy: 8 },
+      { rows: 2, columns4: 1, wx: n >= 4 ? 8 : 1, wy: 8 },
+    ];
+  }
+  const deep = k >= 8 ? 2 : 1;
+  if (n < 4) {
+    return [
+      { rows: deep, columns4: n, wx: 1, wy: 8 },
+      { rows: 1, columns4: n, wx: 1, wy: 8 },
+      { rows: deep, columns4: 1, wx: 1, wy: 8 },
+      { rows: 1, columns4: n, wx: 1, wy: 4 },
+    ];
+  }
+  const wide = n >= 8 ? 2 : 1;
+  const quads: Tile[] = [
+    { rows: 4, columns4: wide, wx: 4, wy: 1, quad: true },
+    { rows: 8, columns4: wide, wx: 4, wy: 1, quad: true },
+    { rows: 4, columns4: 1, wx: 4, wy: 1, quad: true },
+  ];
+  return [
+    ...(c.quads && k >= 4 ? quads : []),
+    n >= 16
+      ? { rows: deep, columns4: 2, wx: 8, wy: 1 }
+      : { rows: deep, columns4: 1, wx: n >= 8 ? 8 : 4, wy: n >= 8 ? 1 : 2 },
+    { rows: deep, columns4: wide, wx: 4, wy: 2 },
+    { rows: deep, columns4: 1, wx: 8, wy: 1 },
+    { rows: 1, columns4: wide, wx: 8, wy: 1 },
+    { rows: 2 * deep, columns4: wide, wx: 4, wy: 1 },
+  ];
+}
+
+/** Pixels of an image row by channels. */
+function stripTiles(s: TileShape, c: LoweringContext): Tile[] {
+  const { rows: width, columns4: n } = s;
+  const strip = (longest: number) => stripLength(width, longest);
+  if (c.family === 'gpu') {
+    const wx = Math.min(8, n);
+    const shapes = [
+      [4, 1, 8],
+      [8, 1, 8],
+      [4, 2, 8],
+      [2, 1, 8],
+      [4, 1, 16],
+    ] as const;
+    return shapes.map(([longest, columns4, wy]) => ({
+      ...{ rows: strip(longest), columns4, wx: columns4 > 1 ? Math.ceil(wx / 2) : wx, wy },
+    }));
+  }
+  const wide = n >= 2 ? 2 : 1;
+  const sharing = [
+    [8, Math.min(4, n), 4],
+    [8, wide, 8],
+    [4, Math.min(4, n), 4],
+  ] as const;
+  const alone = [
+    [8, Math.min(4, n), 8],
+    [8, wide, 8],
+    [8, 1, 8],
+    [4, wide, 8],
+    [14, 1, 8],
+  ] as const;
+  const tile = ([longest, columns4, wx]: readonly [number, number, number]): Tile => ({
+    ...{ rows: strip(longest), columns4, wx, wy: 1, across: true },
+  });
+  return [...(c.quads ? sharing.map((t) => ({ ...tile(t), quad: true })) : []), ...alone.map(tile)];
+}
+
+/** Vec4s of input channels by vec4s of output channels, for all taps of a kernel row. */
+function tapTiles(s: TileShape, c: LoweringContext): Tile[] {
+  const { rows: c4, columns4: n, taps = 1 } = s;
+  if (c.family === 'gpu') {
+    const wx = Math.min(8, n);
+    return [
+      { rows: 1, columns4: 1, wx, wy: 8 },
+      { rows: 1, columns4: Math.min(2, n), wx, wy: 8 },
+    ];
+  }
+  const few = taps <= 3;
+  const deep = c4 >= 2 && few ? 2 : 1;
+  const wide = n >= 2 && few ? 2 : 1;
+  const wx = (columns4: number) => Math.min(8, Math.ceil(n / columns4));
+  const wy = (columns4: number) => Math.ceil(8 / wx(columns4));
+  const alone = [
+    [deep, wide],
+    [deep, 1],
+    [1, wide],
+    [1, 1],
+    [Math.min(4, c4), 1],
+  ] as const;
+  const quads: Tile[] = [
+    { rows: 4, columns4: 1, wx: 4, wy: 1, quad: true },
+    { rows: 4, columns4: wide, wx: 4, wy: 1, quad: true },
+  ];
+  return [
+    ...(c.quads && few && c4 >= 4 && n >= 4 ? quads : []),
+    ...alone.map(([rows, columns4]) => ({ rows, columns4, wx: wx(columns4), wy: wy(columns4) })),
+  ];
+}

@@ -1,0 +1,84 @@
+/**
+ * What runs a plan. Two implementations: engine/gpu (WebGPU) and engine/reference (float64 in
+ * TypeScript, the oracle of the tests and the slow lane where there is no adapter).
+ */
+import type { Plan } from './plan.ts';
+
+/** Device memory of 32-bit numbers, owned by the backend that made it. */
+export interface DeviceBuffer {
+  readonly label: string;
+  readonly elements: number;
+}
+
+export interface AdapterInfo {
+  name: string;
+  vendor: string;
+  architecture: string;
+  kind: 'gpu' | 'software' | 'reference';
+  features: string[];
+}
+
+/** A plan made ready: pipelines compiled, bind groups built. Reusable until disposed. */
+export interface Executable {
+  readonly plan: Plan;
+  /** Dispatches of one run, after lowering. */
+  readonly dispatchCount: number;
+  /** Reads an output of the plan, all replicas, in storage order. Synchronises. */
+  readOutput(name: string): Promise<Float32Array<ArrayBuffer>>;
+  /** Frees slot buffers. */
+  dispose(): void;
+}
+
+export interface PlanBindings {
+  /** Buffers by the names the plan uses: parameters, gradients and its external tensors. */
+  buffers: Readonly<Record<string, DeviceBuffer>>;
+  scheduleBase: number;
+  scheduleColumns: number;
+}
+
+export interface ReadRequest {
+  buffer: DeviceBuffer;
+  offset: number;
+  elements: number;
+  /** The buffer holds u32 words: their bits are what is returned. */
+  words?: boolean;
+}
+
+export interface Backend {
+  readonly adapter: AdapterInfo;
+  /** Resolves with a message when the device goes away; never rejects. */
+  readonly lost: Promise<string>;
+  createBuffer(label: string, elements: number): DeviceBuffer;
+  destroyBuffer(buffer: DeviceBuffer): void;
+  /** Uploads; `data` may be read after the call returns. */
+  writeFloats(buffer: DeviceBuffer, data: Float32Array<ArrayBuffer>, offset?: number): void;
+  writeWords(buffer: DeviceBuffer, data: Uint32Array<ArrayBuffer>, offset?: number): void;
+  /** Copies elements on the device. The ranges must not overlap within one buffer. */
+  copy(
+    from: DeviceBuffer,
+    fromOffset: number,
+    to: DeviceBuffer,
+    toOffset: number,
+    elements: number,
+  ): void;
+  /** Synchronises with everything submitted before. */
+  readFloats(
+    buffer: DeviceBuffer,
+    offset?: number,
+    elements?: number,
+  ): Promise<Float32Array<ArrayBuffer>>;
+  readWords(
+    buffer: DeviceBuffer,
+    offset?: number,
+    elements?: number,
+  ): Promise<Uint32Array<ArrayBuffer>>;
+  /** Several reads with one synchronisation. */
+  readMany(requests: readonly ReadRequest[]): Promise<Float32Array<ArrayBuffer>[]>;
+  /** @throws {ShaderCompileError} Naming shader file and line. */
+  prepare(plan: Plan, bindings: PlanBindings): Promise<Executable>;
+  /** Runs a plan `times` times in a row, in one submit; returns before the device is done. */
+  run(executable: Executable, times: number): void;
+  /** Resolves when the device has done everything submitted. */
+  idle(): Promise<void>;
+  dispose(): void;
+}
