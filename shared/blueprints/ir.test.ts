@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../base/errors.ts';
+import { ArtifactManifest, Blueprint, type HostShape } from '../contracts/blueprint.ts';
+import { hostOutputShape, inferShapes, probe, validateBlueprint } from './ir.ts';
+
+const linearHost: HostShape = { kind: 'linear', input: [4, 4, 3], outFeatures: 5 };
+const convHost: HostShape = {
+  kind: 'conv2d',
+  input: [9, 8, 3],
+  outChannels: 5,
+  kernelSize: 3,
+  stride: 2,
+  padding: 1,
+};
+const make = (nodes: unknown[], output: string, host = 'any') =>
+  Blueprint.parse({ name: 'test', host, nodes, output });
+const mlp = make(
+  [
+    { id: 'a', op: 'linear', inputs: ['x'], units: 7 },
+    { id: 'b', op: 'activation', inputs: ['a'], activation: 'tanh' },
+    { id: 'c', op: 'linear', inputs: ['b'], units: 'out', init: 'zeros', bias: false },
+  ],
+  'c',
+);
+
+describe('validateBlueprint()', () => {
+  const act = (id: string, ...inputs: string[]) => ({
+    id,
+    op: inputs.length === 2 ? 'add' : 'activation',
+    inputs,
+    ...(inputs.length === 2 ? {} : { activation: 'tanh' }),
+  });
+  it.each([
+    ['node id "a" is used twice', [act('a', 'x'), act('a', 'a')], 'a'],
+    ['node id "x" is taken by the host\'s input', [act('x', 'z')], 'x'],
+    ['node id "A" must start with a letter', [act('A', 'x')], 'A'],
+    ['node "a" reads "b", which is not before it', [act('a', 'b'), act('b', 'a')], 'b'],
+    ['node "a" reads "a", which is not before it', [act('a', 'a')], 'a'],
+    ['node "a" reads "q", which does not exist', [act('a', 'q')], 'a'],
+    ['output "q" is none of its nodes (a)', [act('a', 'x')], 'q'],
+    ['output "x" is none of its nodes (a)', [act('a', 'x')], 'x'],
+    ['node "a" does not reach output "b"', [act('a', 'x'), act('b', 'x')], 'b'],
+  ])('says that %s', (message, nodes, output) => {
+    expect(() => validateBlueprint(make(nodes, output))).toThrow(InputError);
+    expect(() => validateBlueprint(make(nodes, output))).toThrow(
+      `Cannot use blueprint "test": ${message}`,
+    );
+  });
+
+  it('accepts what is in order', () => {
+    validateBlueprint(mlp);
+    validateBlueprint(make([act('a', 'x'), act('b', 'a', 'x')], 'b'));
+  });
+});
+
+describe('inferShapes()', () => {
+  it('lists shapes and parameters on a linear host with several input axes', () => {
+    const found = inferShapes(mlp, linearHost);
+    expect(Object.fromEntries(found.shapes)).toEqual({
+      x: [4, 4, 3],
+      z: [5],
+      a: [7],
+      b: [7],
+      c: [5],
+    });
+    expect(found.parameters).toEqual([
+      { name: 'a.weight', shape: [4, 4, 3, 7], init: 'kaiming', fanIn: 48, fanOut: 7 },
+      { name: 'a.bias', shape: [7], init: 'zeros', fanIn: 48, fanOut: 7 },
+      { name: 'c.weight', shape: [7, 5], init: 'zeros', fanIn: 7, fanOut: 5 },
+    ]);
+    expect(found.parameterCount).toBe(48 * 7 + 7 + 35);
+    ArtifactManifest.shape.parameters.parse(found.parameters);
+  });
+
+  it('follows a strided convolution', () => {
+    const conv = make(
+      [
+        { id: 'a', op: 'conv2d', inputs: ['x'], channels: 4, kernelSize: 3, stride: 'host' },
+        { id: 'b', op: 'conv2d', inputs: ['a'], channels: 'out', kernelSize: 1, init: 'zeros' },
+        { id: 'c', op: 'add', inputs: ['b', 'z'] },
+      ],
+      'c',
+    );
+    const found = inferShapes(conv, convHost);
+    expect(hostOutputShape(convHost)).toEqual([5, 4, 5]);
+    expect(found.shapes.get('a')).toEqual([5, 4, 4]);
+    expect(found.convolutions.get('a')).toEqual({ stride: 2, padding: 1 });
+    expect(found.convolutions.get('b')).toEqual({ stride: 1, padding: 0 });
+    expect(found.parameters[0]).toMatchObject({ shape: [3, 3, 3, 4], fanIn: 27, fanOut: 36 });
+    expect(found.parameters[3]).toMatchObject({ name: 'b.bias', shape: [5], init: 'zeros' });
+    expect(found.parameterCount).toBe(108 + 4 + 20 + 5);
+  });
+
+  it.each<[string, Blueprint, HostShape]>([
+    [
+      'Cannot fit blueprint "test" to a linear host: its output "a" is [7], the host\'s is [5]',
+      make([{ id: 'a', op: 'linear', inputs: ['x'], units: 7 }], 'a'),
+      linearHost,
+    ],
+    ['its output "c" is [5], the host\'s is [5, 4, 5]', mlp, convHost],
+    ['it is made for conv2d hosts', { ...mlp, host: 'conv2d' }, linearHost],
+    [
+      'node "a" adds "x" of [4, 4, 3] and "z" of [5], which must be equal',
+      make([{ id: 'a', op: 'add', inputs: ['x', 'z'] }], 'a'),
+      linearHost,
+    ],
+    [
+      'conv2d node "a" reads [5], must read [height, width, channels]',
+      make([{ id: 'a', op: 'conv2d', inputs: ['z'], channels: 1, kernelSize: 1 }], 'a'),
+      linearHost,
+    ],
+    [
+      'conv2d node "a" has stride "host", but no host to follow',
+      make(
+        [{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 1, kernelSize: 1, stride: 'host' }],
+        'a',
+      ),
+      linearHost,
+    ],
+    [
+      'conv2d node "a" has kernel 2, must be odd to keep its input\'s shape',
+      make([{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 1, kernelSize: 2 }], 'a'),
+      convHost,
+    ],
+    [
+      'conv2d node "a" has kernel 2 and the host 3; both must be odd or both even',
+      make(
+        [{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 1, kernelSize: 2, stride: 'host' }],
+        'a',
+      ),
+      convHost,
+    ],
+    [
+      "would need padding -1; the host's padding is 0, must be at least 1",
+      make(
+        [{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 1, kernelSize: 1, stride: 'host' }],
+        'a',
+      ),
+      { ...convHost, padding: 0 },
+    ],
+    [
+      'conv2d node "a" has stride "host" but reads [5, 4, 5], must read the host\'s 9 by 8',
+      make(
+        [{ id: 'a', op: 'conv2d', inputs: ['z'], channels: 5, kernelSize: 3, stride: 'host' }],
+        'a',
+      ),
+      convHost,
+    ],
+    [
+      'it would have 33554433 parameters, at most 33554432 fit',
+      make([{ id: 'a', op: 'linear', inputs: ['x'], units: 'out', bias: false }], 'a'),
+      { kind: 'linear', input: [33554433], outFeatures: 1 },
+    ],
+  ])('says that %s', (message, blueprint, host) => {
+    expect(() => inferShapes(blueprint, host)).toThrow(message);
+    expect(probe(blueprint, host)).toMatchObject({ compatible: false, parameters: null });
+  });
+
+  it('property: a convolution that moves with its host gives the extent of the host', () => {
+    const size = fc.integer({ min: 1, max: 12 });
+    const hosts = fc.record({
+      kind: fc.constant('conv2d' as const),
+      input: fc.tuple(size, size, size),
+      outChannels: size,
+      kernelSize: fc.integer({ min: 1, max: 5 }),
+      stride: fc.integer({ min: 1, max: 3 }),
+      padding: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(hosts, fc.integer({ min: 1, max: 7 }), (host, kernelSize) => {
+        const seed = make(
+          [{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 'out', kernelSize, stride: 'host' }],
+          'a',
+        );
+        const answer = probe(seed, host);
+        if (answer.compatible) {
+          expect(answer.parameters).toBe((kernelSize ** 2 * host.input[2] + 1) * host.outChannels);
+          expect(inferShapes(seed, host).shapes.get('a')).toEqual(hostOutputShape(host));
+        } else expect(answer.reason).toMatch(/padding|centred|would be/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,271 @@
+/**
+ * Rules and shapes of the blueprint IR. `validateBlueprint` says whether a blueprint means anything
+ * at all, `inferShapes` what it becomes on one host: the shape of every node, the geometry of every
+ * convolution and the list of parameters. Code generation is Tezzeret's.
+ *
+ * Shapes are logical feature axes without the batch: `[features]`, or `[height, width, channels]`.
+ */
+import { InputError } from '../base/errors.ts';
+import type {
+  ArtifactManifest,
+  Blueprint,
+  BlueprintNode,
+  Dimension,
+  HostShape,
+} from '../contracts/blueprint.ts';
+
+export type Shape = readonly number[];
+export type BlueprintParameter = ArtifactManifest['parameters'][number];
+
+/** How one convolution of a seed walks over its input; zero padding, the same on all four sides. */
+export interface ConvGeometry {
+  stride: number;
+  padding: number;
+}
+
+/** What a blueprint becomes on one host. */
+export interface BlueprintShapes {
+  /** Shape of `x`, of `z` and of every node, by id. */
+  shapes: ReadonlyMap<string, Shape>;
+  /** Stride and padding of every conv2d node, by id. */
+  convolutions: ReadonlyMap<string, ConvGeometry>;
+  /** In node order; `<node>.weight`, then `<node>.bias` where there is one. */
+  parameters: readonly BlueprintParameter[];
+  /** Trainable values, without padding. */
+  parameterCount: number;
+}
+
+/** Answer of {@link probe}. */
+export type ProbeResult =
+  | { compatible: true; parameters: number; reason: null }
+  | { compatible: false; parameters: null; reason: string };
+
+/** Ids every blueprint may read: the host layer's input, and its output before its activation. */
+export const GIVEN_INPUTS = ['x', 'z'] as const;
+
+/** Most trainable values of one seed: 128 MiB of f32, WebGPU's default storage binding. */
+export const MAX_BLUEPRINT_PARAMETERS = 2 ** 25;
+
+const NODE_ID = /^[a-z][a-z0-9_-]{0,31}$/;
+
+/**
+ * Checks what the schema cannot: ids are unique, nodes read only what comes before them (so there
+ * is no cycle), the output exists, and every node reaches it.
+ *
+ * @throws {InputError} `Cannot use blueprint "b": node "n2" reads "n3", …`
+ */
+export function validateBlueprint(blueprint: Blueprint): void {
+  const fail = (reason: string): never => {
+    throw new InputError(`Cannot use blueprint "${blueprint.name}": ${reason}`);
+  };
+  const known = new Set<string>(GIVEN_INPUTS);
+  const later = new Set(blueprint.nodes.map((node) => node.id));
+  for (const node of blueprint.nodes) {
+    if (!NODE_ID.test(node.id)) {
+      fail(
+        `node id "${node.id}" must start with a letter and hold at most 32 of a-z, 0-9, "_", "-"`,
+      );
+    }
+    if (known.has(node.id)) {
+      fail(
+        node.id === 'x' || node.id === 'z'
+          ? `node id "${node.id}" is taken by the host's ${node.id === 'x' ? 'input' : 'output'}`
+          : `node id "${node.id}" is used twice`,
+      );
+    }
+    for (const input of node.inputs) {
+      if (known.has(input)) continue;
+      const what = later.has(input) ? 'which is not before it' : 'which does not exist';
+      fail(`node "${node.id}" reads "${input}", ${what}; it may read x, z and earlier nodes`);
+    }
+    known.add(node.id);
+  }
+  if (!later.has(blueprint.output)) {
+    fail(`output "${blueprint.output}" is none of its nodes (${[...later].join(', ')})`);
+  }
+  const used = new Set([blueprint.output]);
+  for (const node of blueprint.nodes.toReversed()) {
+    if (!used.has(node.id)) {
+      fail(`node "${node.id}" does not reach output "${blueprint.output}"; remove or connect it`);
+    }
+    for (const input of node.inputs) used.add(input);
+  }
+}
+
+/** Shape of the host layer's output, batch left out. */
+export function hostOutputShape(host: HostShape): Shape {
+  if (host.kind === 'linear') return [host.outFeatures];
+  const extent = (size: number) =>
+    Math.floor((size + 2 * host.padding - host.kernelSize) / host.stride) + 1;
+  return [extent(host.input[0]), extent(host.input[1]), host.outChannels];
+}
+
+/**
+ * Shapes, geometry and parameters of `blueprint` on `host`. Weights are `[...input axes, units]`
+ * for linear and `[k, k, in, out]` for conv2d, biases `[units]`; biases start at zero.
+ *
+ * @throws {InputError} If the blueprint is not valid, or its shapes do not meet the host's:
+ *   `Cannot fit blueprint "low-rank-4" to a conv2d host: it is made for linear hosts`
+ */
+export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintShapes {
+  validateBlueprint(blueprint);
+  const fail = (reason: string): never => {
+    throw new InputError(
+      `Cannot fit blueprint "${blueprint.name}" to a ${host.kind} host: ${reason}`,
+    );
+  };
+  if (blueprint.host !== 'any' && blueprint.host !== host.kind) {
+    fail(`it is made for ${blueprint.host} hosts`);
+  }
+  const output = hostOutputShape(host);
+  if (output.some((size) => size < 1)) fail(`the host's own output would be ${show(output)}`);
+
+  const shapes = new Map<string, Shape>([
+    ['x', host.input],
+    ['z', output],
+  ]);
+  const convolutions = new Map<string, ConvGeometry>();
+  const parameters: BlueprintParameter[] = [];
+  for (const node of blueprint.nodes) {
+    const input = shapes.get(node.inputs[0]) as Shape;
+    switch (node.op) {
+      case 'linear': {
+        const units = resolve(node.units, host);
+        const fanIn = product(input);
+        addParameters(parameters, node, [...input, units], fanIn, units);
+        shapes.set(node.id, [units]);
+        break;
+      }
+      case 'conv2d': {
+        const [height, width, inChannels] = input;
+        if (input.length !== 3 || !height || !width || !inChannels) {
+          fail(
+            `conv2d node "${node.id}" reads ${show(input)}, must read [height, width, channels]`,
+          );
+          break;
+        }
+        const geometry = convGeometry(node, input, host);
+        if (typeof geometry === 'string') {
+          fail(geometry);
+          break;
+        }
+        const channels = resolve(node.channels, host);
+        const taps = node.kernelSize * node.kernelSize;
+        const extent = (size: number) =>
+          Math.floor((size + 2 * geometry.padding - node.kernelSize) / geometry.stride) + 1;
+        const shape = [extent(height), extent(width), channels];
+        if (shape.some((size) => size < 1)) fail(`node "${node.id}" would give ${show(shape)}`);
+        addParameters(
+          parameters,
+          node,
+          [node.kernelSize, node.kernelSize, inChannels, channels],
+          taps * inChannels,
+          taps * channels,
+        );
+        convolutions.set(node.id, geometry);
+        shapes.set(node.id, shape);
+        break;
+      }
+      case 'activation':
+        shapes.set(node.id, input);
+        break;
+      case 'add': {
+        const other = shapes.get(node.inputs[1]) as Shape;
+        if (!same(input, other)) {
+          fail(
+            `node "${node.id}" adds "${node.inputs[0]}" of ${show(input)} and ` +
+              `"${node.inputs[1]}" of ${show(other)}, which must be equal`,
+          );
+        }
+        shapes.set(node.id, input);
+        break;
+      }
+    }
+  }
+  const result = shapes.get(blueprint.output) as Shape;
+  if (!same(result, output)) {
+    fail(`its output "${blueprint.output}" is ${show(result)}, the host's is ${show(output)}`);
+  }
+  const parameterCount = parameters.reduce((sum, p) => sum + product(p.shape), 0);
+  if (parameterCount > MAX_BLUEPRINT_PARAMETERS) {
+    fail(`it would have ${parameterCount} parameters, at most ${MAX_BLUEPRINT_PARAMETERS} fit`);
+  }
+  return { shapes, convolutions, parameters, parameterCount };
+}
+
+/** Whether `blueprint` fits `host`, without throwing. */
+export function probe(blueprint: Blueprint, host: HostShape): ProbeResult {
+  try {
+    const { parameterCount } = inferShapes(blueprint, host);
+    return { compatible: true, parameters: parameterCount, reason: null };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { compatible: false, parameters: null, reason: error.message };
+  }
+}
+
+/** Stride and padding of a convolution, or why there is none that fits. */
+function convGeometry(
+  node: Extract<BlueprintNode, { op: 'conv2d' }>,
+  input: Shape,
+  host: HostShape,
+): ConvGeometry | string {
+  const { id, kernelSize, stride } = node;
+  if (stride === 1) {
+    if (kernelSize % 2 === 1) return { stride: 1, padding: (kernelSize - 1) / 2 };
+    return `conv2d node "${id}" has kernel ${kernelSize}, must be odd to keep its input's shape`;
+  }
+  if (host.kind !== 'conv2d') return `conv2d node "${id}" has stride "host", but no host to follow`;
+  if (input[0] !== host.input[0] || input[1] !== host.input[1]) {
+    return (
+      `conv2d node "${id}" has stride "host" but reads ${show(input)}, ` +
+      `must read the host's ${host.input[0]} by ${host.input[1]}`
+    );
+  }
+  // Taps centred on the host's taps; a smaller kernel needs less padding to see the same place.
+  const padding = host.padding - (host.kernelSize - kernelSize) / 2;
+  if (!Number.isInteger(padding)) {
+    return (
+      `conv2d node "${id}" has kernel ${kernelSize} and the host ${host.kernelSize}; ` +
+      'both must be odd or both even to be centred on each other'
+    );
+  }
+  if (padding < 0) {
+    return (
+      `conv2d node "${id}" has kernel ${kernelSize} and would need padding ${padding}; ` +
+      `the host's padding is ${host.padding}, must be at least ${host.padding - padding}`
+    );
+  }
+  return { stride: host.stride, padding };
+}
+
+function addParameters(
+  parameters: BlueprintParameter[],
+  node: Extract<BlueprintNode, { op: 'linear' | 'conv2d' }>,
+  shape: number[],
+  fanIn: number,
+  fanOut: number,
+): void {
+  parameters.push({ name: `${node.id}.weight`, shape, init: node.init, fanIn, fanOut });
+  if (!node.bias) return;
+  const units = shape[shape.length - 1] as number;
+  parameters.push({ name: `${node.id}.bias`, shape: [units], init: 'zeros', fanIn, fanOut });
+}
+
+function resolve(dimension: Dimension, host: HostShape): number {
+  if (typeof dimension === 'number') return dimension;
+  if (host.kind === 'conv2d') return dimension === 'in' ? host.input[2] : host.outChannels;
+  return dimension === 'in' ? product(host.input) : host.outFeatures;
+}
+
+function product(shape: Shape): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+function same(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i]);
+}
+
+function show(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}

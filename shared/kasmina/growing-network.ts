@@ -1,0 +1,305 @@
+/**
+ * A host with its seeds as graphs: the forward pass, the training step, the evaluation and the
+ * health measurement. A new graph, and so a new plan, is made only when the topology changes.
+ */
+import { streamOf } from '../base/random.ts';
+import type { OptimizerSpec } from '../contracts/experiment.ts';
+import { differentiate } from '../engine/plan/autodiff.ts';
+import { Graph, type Tensor } from '../engine/plan/graph.ts';
+import { layoutParameters } from '../engine/plan/plan.ts';
+import { numel, padLast, roundUp } from '../engine/plan/shape.ts';
+import type { HostLayer } from '../models/host.ts';
+import { activation } from '../nn/layers.ts';
+import {
+  type GraftedSeed,
+  type GrowableLayer,
+  KasminaLayer,
+  type LayerPass,
+} from './kasmina-layer.ts';
+
+export interface Topology {
+  layers: readonly HostLayer[];
+  /** Feature axes of one row. */
+  input: readonly number[];
+  seeds: readonly GraftedSeed[];
+  incubation: 'shadow' | 'straight-through';
+  /** `span`: seeds read the input of the Linear layer right before theirs, where there is one. */
+  reach: 'layer' | 'span';
+}
+
+export interface BatchSource {
+  /** Rows in the dataset. */
+  size: number;
+  batch: number;
+  mode: 'shuffle' | 'sequential';
+}
+
+/** Tensors of a forward pass somebody may want to look at. */
+export interface ForwardPass {
+  logits: Tensor;
+  /** Output of each Kasmina layer after its activation, where there is one. */
+  layerOutputs: Map<string, Tensor>;
+  seedOutputs: Map<string, Tensor>;
+}
+
+/** Where a pass can be continued with other seeds: before the blend of a layer. */
+interface Waypoint {
+  index: number;
+  /** Input of the layer. */
+  x: Tensor;
+  /** What its seeds read. */
+  source: Tensor;
+  z: Tensor;
+}
+
+export function growableLayers(layers: readonly HostLayer[]): GrowableLayer[] {
+  return layers.filter((l) => l.kind === 'linear' || l.kind === 'conv2d');
+}
+
+/** Feature axes that each growable layer, and that its seeds read, by the layer's name. */
+export function layerInputs(
+  layers: readonly HostLayer[],
+  input: readonly number[],
+  reach: Topology['reach'],
+): Map<string, { host: readonly number[]; seeds: readonly number[] }> {
+  const graph = new Graph();
+  const control = controlTensor(graph);
+  const x = graph.create('x', [1, ...input], { role: 'external' });
+  const inputs = new Map<string, { host: readonly number[]; seeds: readonly number[] }>();
+  runLayers(
+    { layers, input, seeds: [], incubation: 'shadow', reach },
+    { graph, control, seeds: [], mode: 'host', incubation: 'shadow' },
+    x,
+    false,
+    (layer, at) =>
+      inputs.set(layer.name, { host: at.x.shape.slice(1), seeds: at.source.shape.slice(1) }),
+  );
+  return inputs;
+}
+
+export function controlTensor(graph: Graph): Tensor {
+  return graph.create('control', [1], { role: 'external', dtype: 'u32', replicated: false });
+}
+
+/** The batch of the current step: features and labels. */
+export function batchOf(
+  graph: Graph,
+  control: Tensor,
+  input: readonly number[],
+  source: BatchSource,
+): { x: Tensor; labels: Tensor } {
+  const shared = { role: 'external', replicated: false } as const;
+  const rows = graph.create('dataset_x', [source.size, ...input], shared);
+  const classes = graph.create('dataset_y', [source.size], {
+    ...shared,
+    dtype: 'u32',
+    padded: [source.size],
+  });
+  const [x, labels] = graph.apply('gather_batch', [rows, classes, control], {
+    batch: source.batch,
+    size: source.size,
+    mode: source.mode,
+    stream: streamOf('batches'),
+  });
+  return { x: x!, labels: labels! };
+}
+
+function runLayers(
+  topology: Topology,
+  pass: LayerPass,
+  input: Tensor,
+  training: boolean,
+  onHost?: (layer: GrowableLayer, at: Waypoint) => void,
+  from?: Waypoint,
+): ForwardPass {
+  const { graph } = pass;
+  const layerOutputs = new Map<string, Tensor>();
+  const seedOutputs = new Map<string, Tensor>();
+  let t = from ? from.x : input;
+  let open: string | null = null;
+  /** Input of the Linear layer before this one, when nothing but elementwise layers came between. */
+  let before: Tensor | null = null;
+  for (let i = from?.index ?? 0; i < topology.layers.length; i++) {
+    const layer = topology.layers[i]!;
+    switch (layer.kind) {
+      case 'linear':
+      case 'conv2d': {
+        const kasmina = new KasminaLayer(layer);
+        const known = from?.index === i ? from : null;
+        const z = known?.z ?? kasmina.host(graph, t);
+        const span = topology.reach === 'span' && layer.kind === 'linear' ? before : null;
+        const source = known?.source ?? span ?? t;
+        onHost?.(layer, { index: i, x: t, source, z });
+        before = layer.kind === 'linear' ? t : null;
+        t = kasmina.forward(pass, source, z, (seed, s) => seedOutputs.set(seed.seedId, s));
+        open = layer.name;
+        layerOutputs.set(layer.name, t);
+        break;
+      }
+      case 'activation':
+        t = activation(graph, t, layer.activation);
+        if (open) layerOutputs.set(open, t);
+        break;
+      case 'pool':
+        t = graph.one(`${layer.mode}_pool`, [t], { size: layer.size, stride: layer.stride });
+        before = null;
+        break;
+      case 'global-pool':
+        t = graph.one('global_avg_pool', [t]);
+        before = null;
+        break;
+      case 'dropout':
+        if (training) {
+          const attrs = { rate: layer.rate, stream: streamOf(`dropout/${layer.name}`) };
+          t = graph.one('dropout', [t, pass.control], attrs);
+        }
+        break;
+    }
+  }
+  return { logits: t, layerOutputs, seedOutputs };
+}
+
+/** Forward pass for evaluation: no dropout, TRAINING seeds left out. */
+export function evaluationForward(
+  graph: Graph,
+  control: Tensor,
+  topology: Topology,
+  x: Tensor,
+): ForwardPass {
+  const { seeds } = topology;
+  const pass = { graph, control, seeds, mode: 'host', incubation: 'shadow' } as const;
+  return runLayers(topology, pass, x, false);
+}
+
+export interface TrainingGraph {
+  graph: Graph;
+  control: Tensor;
+  rowStats: Tensor;
+  logits: Tensor;
+  /** Row statistics of the shadow pass; null when no seed is in TRAINING. */
+  shadowStats: Tensor | null;
+  layerOutputs: Map<string, Tensor>;
+  seedOutputs: Map<string, Tensor>;
+}
+
+/**
+ * Batch, forward, loss and gradients; no optimizer. The nodes of the host's pass and of its
+ * gradients come first and do not depend on seeds in TRAINING, so those cannot change a bit of them.
+ */
+export function trainingGraph(
+  topology: Topology,
+  source: BatchSource,
+  loss: 'cross-entropy' | 'mse',
+): TrainingGraph {
+  const graph = new Graph();
+  const control = controlTensor(graph);
+  const { x, labels } = batchOf(graph, control, topology.input, source);
+  const { seeds, incubation } = topology;
+  const lossOp = loss === 'mse' ? 'mse' : 'softmax_cross_entropy';
+  const waypoints: Waypoint[] = [];
+  const hasTraining = (layer: GrowableLayer) =>
+    seeds.some((s) => s.stage === 'TRAINING' && s.layerId === layer.name);
+
+  const pass: LayerPass = { graph, control, seeds, mode: 'host', incubation };
+  const host = runLayers(topology, pass, x, true, (layer, at) => {
+    if (hasTraining(layer)) waypoints.push(at);
+  });
+  const [rowStats, dLogits] = graph.apply(lossOp, [host.logits, labels], {}, 'loss');
+  differentiate(
+    graph,
+    new Map([[host.logits.id, dLogits!]]),
+    new Set(graph.parameters.map((p) => p.tensorId)),
+  );
+  const result: TrainingGraph = {
+    graph,
+    control,
+    rowStats: rowStats!,
+    logits: host.logits,
+    shadowStats: null,
+    layerOutputs: host.layerOutputs,
+    seedOutputs: host.seedOutputs,
+  };
+  const start = waypoints[0];
+  if (!start || incubation !== 'shadow') return result;
+
+  const known = new Set(graph.parameters.map((p) => p.tensorId));
+  const shadow = runLayers(topology, { ...pass, mode: 'shadow' }, x, true, undefined, start);
+  const [shadowStats, dShadow] = graph.apply(lossOp, [shadow.logits, labels], {}, 'shadow_loss');
+  differentiate(
+    graph,
+    new Map([[shadow.logits.id, dShadow!]]),
+    new Set(graph.parameters.map((p) => p.tensorId).filter((id) => !known.has(id))),
+  );
+  result.shadowStats = shadowStats!;
+  for (const [id, s] of shadow.seedOutputs) {
+    if (!result.seedOutputs.has(id)) result.seedOutputs.set(id, s);
+  }
+  return result;
+}
+
+/**
+ * Elements of the parameter arena before those of seeds in isolation. Puts these last, so that the
+ * network's own part of the arena is laid out as if they were not there.
+ */
+function isolateParameters(graph: Graph, seeds: readonly GraftedSeed[]): number {
+  const isolated = new Set(seeds.filter((s) => s.stage === 'TRAINING').map((s) => s.group));
+  graph.parameters.sort((a, b) => Number(isolated.has(a.group)) - Number(isolated.has(b.group)));
+  const { elements, parameters } = layoutParameters(graph);
+  return parameters.find((p) => isolated.has(p.group))?.offset ?? elements;
+}
+
+/**
+ * Adds the optimizer: one dispatch for all parameters, which also writes the step's metrics. The
+ * global norm is that of the network without seeds in isolation: they are clipped by its factor,
+ * but do not count, or they would slow the host and leave a trace.
+ *
+ * @returns The layout of the parameter arena.
+ */
+export function addOptimizer(
+  { graph, control, rowStats }: TrainingGraph,
+  spec: OptimizerSpec,
+  seeds: readonly GraftedSeed[],
+): ReturnType<typeof layoutParameters> {
+  const leading = isolateParameters(graph, seeds);
+  const layout = layoutParameters(graph);
+  const parameterElements = layout.elements;
+  const arena = (name: string) =>
+    graph.create(name, [parameterElements], { role: 'external', padded: [parameterElements] });
+  const parameters = arena('parameters');
+  const gradients = arena('gradients');
+  const groups = graph.create('groups', [parameterElements / 64], {
+    role: 'external',
+    dtype: 'u32',
+    replicated: false,
+    padded: [parameterElements / 64],
+  });
+  const metrics = graph.create('metrics', [4], { role: 'external', replicated: false });
+  const clipNorm = spec.clipNorm ?? 0;
+  const norm: Tensor[] = [];
+  if (clipNorm > 0) {
+    const partial = graph.one('gradient_norm_partial', [gradients], { partials: 64, leading });
+    norm.push(graph.one('gradient_norm', [partial, rowStats], { clipNorm }));
+  }
+  const tail = [groups, control, rowStats, metrics, ...norm];
+  const common = { clipNorm, alphas: alphaColumns(seeds) };
+  if (spec.kind === 'sgd') {
+    const inputs = [parameters, gradients, arena('moment1'), ...tail];
+    const nesterov = spec.nesterov === true;
+    graph.apply('sgd_update', inputs, { ...common, momentum: spec.momentum, nesterov });
+    return layout;
+  }
+  const { kind, beta1, beta2, epsilon } = spec;
+  const inputs = [parameters, gradients, arena('moment1'), arena('moment2'), ...tail];
+  graph.apply('adam_update', inputs, { ...common, kind, beta1, beta2, epsilon });
+  return layout;
+}
+
+/** Elements of the dataset buffer for rows of these feature axes. */
+export function rowElements(input: readonly number[]): number {
+  return numel(padLast(input, 1));
+}
+
+/** Alpha columns of a schedule: column 0 is full weight, then one for each blended seed. */
+export function alphaColumns(seeds: readonly GraftedSeed[]): number {
+  return roundUp(1 + Math.max(0, ...seeds.map((s) => s.alphaColumn)), 4);
+}

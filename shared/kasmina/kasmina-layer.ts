@@ -1,0 +1,196 @@
+/**
+ * A KasminaLayer: a Linear or Conv2d host layer that seeds can grow on.
+ *
+ * The host's nodes are always added first and never altered. A dormant slot adds nothing, so the
+ * dispatch list of a layer without seeds is the bare host's. An active seed (BLENDING, HOLDING,
+ * FOSSILIZED) joins the output under its alpha; a seed in TRAINING is left out of the host's pass
+ * and blended at full weight in a second, shadow pass that trains it alone.
+ */
+import { inferShapes } from '../blueprints/ir.ts';
+import type { Blueprint, HostShape, Initializer } from '../contracts/blueprint.ts';
+import type { BlendMode } from '../contracts/seed.ts';
+import type { Graph, Tensor } from '../engine/plan/graph.ts';
+import type { HostLayer } from '../models/host.ts';
+import { activation, conv2d, linear } from '../nn/layers.ts';
+
+export type GrowableLayer = Extract<HostLayer, { kind: 'linear' | 'conv2d' }>;
+
+/** A seed that is part of the network's topology. */
+export interface GraftedSeed {
+  seedId: string;
+  layerId: string;
+  slot: number;
+  blueprint: Blueprint;
+  stage: 'TRAINING' | 'BLENDING' | 'HOLDING' | 'FOSSILIZED';
+  blendMode: BlendMode;
+  /** Column of the schedule that holds its alpha; column 0 is always 1. */
+  alphaColumn: number;
+  /** Parameter group, from 1; the host is group 0. */
+  group: number;
+}
+
+/** Schedule column that is 1 at every step. */
+export const FULL_ALPHA = 0;
+
+export interface LayerPass {
+  graph: Graph;
+  control: Tensor;
+  seeds: readonly GraftedSeed[];
+  /** `host`: what the network computes; `shadow`: with TRAINING seeds blended at full weight. */
+  mode: 'host' | 'shadow';
+  /** How TRAINING seeds learn in the host pass: not at all, or straight through. */
+  incubation: 'shadow' | 'straight-through';
+}
+
+/** Shape of the host as a blueprint sees it. */
+export function hostShapeOf(layer: GrowableLayer, input: readonly number[]): HostShape {
+  if (layer.kind === 'linear') {
+    return { kind: 'linear', input: [...input], outFeatures: layer.units };
+  }
+  const { channels, kernelSize, stride, padding } = layer;
+  return {
+    kind: 'conv2d',
+    input: [input[0]!, input[1]!, input[2]!],
+    outChannels: channels,
+    kernelSize,
+    stride,
+    padding,
+  };
+}
+
+/** Prefix of all parameter names of a seed. */
+export function seedPrefix(seed: Pick<GraftedSeed, 'layerId' | 'seedId'>): string {
+  return `${seed.layerId}.seeds.${seed.seedId}`;
+}
+
+export class KasminaLayer {
+  readonly layer: GrowableLayer;
+
+  constructor(layer: GrowableLayer) {
+    this.layer = layer;
+  }
+
+  /** The bare host layer. */
+  host(graph: Graph, x: Tensor): Tensor {
+    const { layer } = this;
+    return layer.kind === 'linear'
+      ? linear(graph, x, layer.name, layer.units)
+      : conv2d(graph, x, layer.name, layer.channels, layer.kernelSize, layer);
+  }
+
+  /**
+   * Host output with its seeds.
+   *
+   * @param x What the seeds read: the layer's input, or that of the layer before it.
+   * @param z The bare host's output.
+   * @param onSeed Called with each seed's own output s, for health signals.
+   */
+  forward(
+    pass: LayerPass,
+    x: Tensor,
+    z: Tensor,
+    onSeed?: (seed: GraftedSeed, s: Tensor) => void,
+  ): Tensor {
+    let y = z;
+    for (const seed of pass.seeds) {
+      if (seed.layerId !== this.layer.name) continue;
+      const training = seed.stage === 'TRAINING';
+      if (training && pass.mode === 'host') {
+        if (pass.incubation !== 'straight-through') continue;
+        const cut = (t: Tensor) => pass.graph.one('detach', [t], {}, `detached_${t.name}`);
+        const s = seedOutput(pass.graph, seed, this.layer, cut(x), cut(z));
+        onSeed?.(seed, s);
+        // Where s does more than add, the seed learns through the blend it will have.
+        const additive = seed.blendMode === 'add' || seed.blendMode === 'replace';
+        const joined = additive ? s : blend(pass, seed, cut(x), cut(y), s, FULL_ALPHA);
+        y = pass.graph.one('straight_through', [y, joined], {}, `through_${seed.seedId}`);
+        continue;
+      }
+      const alpha = training ? FULL_ALPHA : seed.alphaColumn;
+      // At full weight nothing has to be guarded, and in the shadow pass the host has no gradient.
+      const view = (t: Tensor) =>
+        alpha === FULL_ALPHA
+          ? t
+          : pass.graph.one('seed_input', [t, pass.control], { alpha }, `view_${t.name}`);
+      const seen = view(x);
+      const s = seedOutput(pass.graph, seed, this.layer, seen, view(z));
+      onSeed?.(seed, s);
+      // The gate looks through the same guard: its weights are the seed's and may be NaN as well.
+      y = blend(pass, seed, seen, y, s, alpha);
+    }
+    return y;
+  }
+}
+
+function blend(
+  { graph, control }: LayerPass,
+  seed: GraftedSeed,
+  x: Tensor,
+  y: Tensor,
+  s: Tensor,
+  alpha: number,
+): Tensor {
+  const mode = seed.blendMode;
+  const name = `blend_${seed.seedId}`;
+  if (mode !== 'gate') return graph.one('blend', [y, s, control], { mode, alpha }, name);
+  const features = x.shape.length === 4 ? graph.one('global_avg_pool', [x]) : x;
+  // Zero weights: the gate starts half open for every input and learns where to open.
+  const gate = linear(graph, features, `${seedPrefix(seed)}.gate`, 1, {
+    group: seed.group,
+    init: 'zeros',
+  });
+  return graph.one('blend', [y, s, control, gate], { mode, alpha }, name);
+}
+
+/**
+ * Adds the nodes of a seed's blueprint and returns its output s.
+ *
+ * Its last map starts at zero, as the blueprint says, unless the seed shall replace its host: in
+ * the shadow pass it then is the whole layer, and one of zeros has no gradient behind a ReLU.
+ */
+export function seedOutput(
+  graph: Graph,
+  seed: Pick<GraftedSeed, 'blueprint' | 'layerId' | 'seedId' | 'group'> & { blendMode?: BlendMode },
+  layer: GrowableLayer,
+  x: Tensor,
+  z: Tensor,
+): Tensor {
+  const { blueprint, group } = seed;
+  const host = hostShapeOf(layer, x.shape.slice(1));
+  const { convolutions, shapes } = inferShapes(blueprint, host);
+  const values = new Map<string, Tensor>([
+    ['x', x],
+    ['z', z],
+  ]);
+  const get = (id: string): Tensor => values.get(id)!;
+  const initOf = (node: { id: string; init: Initializer }): Initializer =>
+    seed.blendMode === 'replace' && node.id === blueprint.output && node.init === 'zeros'
+      ? 'kaiming'
+      : node.init;
+  for (const node of blueprint.nodes) {
+    const name = `${seedPrefix(seed)}.${node.id}`;
+    const channels = shapes.get(node.id)!.at(-1)!;
+    switch (node.op) {
+      case 'linear': {
+        const options = { group, init: initOf(node), bias: node.bias };
+        values.set(node.id, linear(graph, get(node.inputs[0]), name, channels, options));
+        break;
+      }
+      case 'conv2d': {
+        const { bias, kernelSize } = node;
+        const geometry = convolutions.get(node.id)!;
+        const input = get(node.inputs[0]);
+        const options = { group, init: initOf(node), bias };
+        values.set(node.id, conv2d(graph, input, name, channels, kernelSize, geometry, options));
+        break;
+      }
+      case 'activation':
+        values.set(node.id, activation(graph, get(node.inputs[0]), node.activation));
+        break;
+      case 'add':
+        values.set(node.id, graph.one('add', [get(node.inputs[0]), get(node.inputs[1])], {}, name));
+        break;
+    }
+  }
+  return get(blueprint.output);
+}

@@ -1,0 +1,64 @@
+/**
+ * The heuristic policy: rules a person can read, in a fixed order, each answer with its why. A pure
+ * function of the observation, built on +, -, *, / and square root alone, so every JavaScript
+ * engine gives the same bits. The rules are in docs/kasmina.md, "The heuristic policy".
+ */
+import { canonicalJson, sha256Hex } from '../base/canonical.ts';
+import type { Decision, HeuristicSettings, Observation } from '../contracts/decision.ts';
+import { ALPHA_TOLERANCE } from '../contracts/seed.ts';
+import { type DecisionDraft, withId } from './decision-record.ts';
+import { proposeGrowth } from './growth-rule.ts';
+import { CULL_PENALTY, HARD_PENALTY, SOFT_PENALTY } from './growth-site.ts';
+import { draftFor, reviewLiveSeeds } from './live-seeds.ts';
+import { LOSS_FLOOR, lossHistory, MIN_STAGE_OBSERVATIONS, SMOOTHING } from './loss-trend.ts';
+import type { Policy } from './policy.ts';
+
+/** Bumped when a rule changes, so that a digest names one behaviour. */
+const RULES_VERSION = 1;
+
+/** Most decisions in one answer, twice the live seeds a run may have; the rest come up later. */
+export const MAX_DECISIONS = 32;
+
+/** The policy for `policy.kind: "heuristic"`; its settings travel in the observation. */
+export const heuristicPolicy: Policy = { name: 'heuristic', decide: decideHeuristic };
+
+/**
+ * What should happen now: for live seeds cull, fossilize and advance, in this order, then at most
+ * one germination; a single `wait` with the reason when there is nothing else.
+ */
+export async function decideHeuristic(o: Observation): Promise<Decision[]> {
+  return await Promise.all(draftHeuristic(o).map(withId));
+}
+
+/** {@link decideHeuristic} before ids are computed. Linear in slots, signals and outcomes. */
+export function draftHeuristic(o: Observation): DecisionDraft[] {
+  const trend = lossHistory(o.history);
+  const review = reviewLiveSeeds(o, trend);
+  const growth = proposeGrowth(o, trend);
+  const drafts = review.actions
+    .slice(0, MAX_DECISIONS - 1)
+    .map((proposal) => draftFor(proposal, o, trend));
+  if (growth.action === 'germinate') drafts.push(growth);
+  if (drafts.length > 0) return drafts;
+  if (!review.waiting) return [growth];
+  const draft = draftFor(review.waiting, o, trend);
+  const others = review.waitingCount - 1;
+  const reason = others > 0 ? `${draft.reason}; ${others} more wait too` : draft.reason;
+  return [{ ...draft, reason }];
+}
+
+/** SHA-256 of the rules' version, their constants and the settings: names one behaviour. */
+export async function heuristicDigest(settings: HeuristicSettings): Promise<string> {
+  const constants = {
+    ALPHA_TOLERANCE,
+    CULL_PENALTY,
+    HARD_PENALTY,
+    LOSS_FLOOR,
+    MAX_DECISIONS,
+    MIN_STAGE_OBSERVATIONS,
+    SMOOTHING,
+    SOFT_PENALTY,
+  };
+  const content = { policy: 'heuristic', version: RULES_VERSION, constants, settings };
+  return await sha256Hex(canonicalJson(content));
+}
