@@ -1,0 +1,56 @@
+/** The control buffer of one plan: step counters, replica seeds and the schedule table. */
+
+import { CONTROL, controlWords, scheduleBase } from '../engine/kernels/control.ts';
+import type { Backend, DeviceBuffer } from '../engine/plan/backend.ts';
+
+export class ControlBuffer {
+  readonly buffer: DeviceBuffer;
+  readonly scheduleBase: number;
+  readonly scheduleColumns: number;
+  #backend: Backend;
+  #seeds: readonly number[];
+
+  /**
+   * @param chunk Rows of the schedule table: most steps between two writes.
+   * @param seeds Seed of each replica.
+   */
+  constructor(backend: Backend, chunk: number, columns: number, seeds: readonly number[]) {
+    this.#backend = backend;
+    this.#seeds = seeds;
+    this.scheduleBase = scheduleBase(seeds.length);
+    this.scheduleColumns = columns;
+    this.buffer = backend.createBuffer('control', controlWords(seeds.length, chunk, columns));
+  }
+
+  /**
+   * Prepares the next steps: counters at `step`, fault cleared, one schedule row a step.
+   *
+   * @param fill Writes the row of a step at an index of the table; all replicas get the same row.
+   */
+  write(
+    step: number,
+    steps: number,
+    fill: (out: Float32Array, at: number, step: number) => void,
+  ): void {
+    const replicas = this.#seeds.length;
+    const columns = this.scheduleColumns;
+    const words = new Uint32Array(this.scheduleBase + steps * replicas * columns);
+    words[CONTROL.next] = step;
+    words[CONTROL.step] = step;
+    words[CONTROL.chunkStart] = step;
+    words.set(this.#seeds, CONTROL.seeds);
+    const table = new Float32Array(words.buffer, this.scheduleBase * 4);
+    for (let i = 0; i < steps; i++) {
+      const first = i * replicas * columns;
+      fill(table, first, step + i);
+      for (let r = 1; r < replicas; r++) {
+        table.copyWithin(first + r * columns, first, first + columns);
+      }
+    }
+    this.#backend.writeWords(this.buffer, words);
+  }
+
+  dispose(): void {
+    this.#backend.destroyBuffer(this.buffer);
+  }
+}

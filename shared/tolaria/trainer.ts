@@ -1,0 +1,591 @@
+/**
+ * The training loop: runs steps in chunks, looks every `intervalSteps`, applies what was decided at
+ * the look before, measures, evaluates, saves, and rolls back when a number is not finite.
+ *
+ * Everything a run does follows from its experiment, its seed and the commands in its log. How the
+ * steps are cut into chunks, pauses and resumes changes no bit.
+ */
+import {
+  CorruptDataError,
+  DeviceLostError,
+  DivergedError,
+  InputError,
+  messageOf,
+  StorageFullError,
+} from '../base/errors.ts';
+import type { Blueprint } from '../contracts/blueprint.ts';
+import { HeuristicSettings, type Observation } from '../contracts/decision.ts';
+import type { Command, RunEvent } from '../contracts/events.ts';
+import type { Experiment } from '../contracts/experiment.ts';
+import type { HealthSignal } from '../contracts/health.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Backend } from '../engine/plan/backend.ts';
+import type { ArtifactSource } from '../kasmina/artifact-source.ts';
+import type { Topology } from '../kasmina/growing-network.ts';
+import { type GrowableSite, GrowthController } from '../kasmina/growth-controller.ts';
+import type { GraftedSeed } from '../kasmina/kasmina-layer.ts';
+import { isLive } from '../kasmina/seed-stage.ts';
+import { learningRateShare } from '../nn/schedules.ts';
+import type { Clock, RunStorage } from '../platform/platform.ts';
+import { networkDigest, readCheckpoint, type TrainerState, writeCheckpoint } from './checkpoint.ts';
+import type { DecisionSource } from './decision-source.ts';
+import { experimentDigest } from './experiment-digest.ts';
+import { chooseRemedy, inspectChunk } from './governor.ts';
+import { hostParametersOf, layersOf, sitesOf } from './growth-sites.ts';
+import { HealthProbe } from './health-probe.ts';
+import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
+import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
+import { RunLog } from './run-log.ts';
+import type { ScheduleRow } from './schedule.ts';
+
+/** Most points of history a policy sees; older ones are dropped. */
+const MAX_HISTORY = 512;
+/** Wanted wall time of a chunk, milliseconds: short enough to react, long enough to be cheap. */
+const CHUNK_MS = 80;
+/** Name of the newest checkpoint in a run's storage, and of the one before it. */
+export const CHECKPOINT = 'checkpoint.safetensors';
+export const PREVIOUS_CHECKPOINT = 'checkpoint.previous.safetensors';
+/** A checkpoint that could not be read, kept for whoever wants to look. */
+const DAMAGED_CHECKPOINT = 'damaged.safetensors';
+export const EXPERIMENT_FILE = 'experiment.json';
+
+export interface TrainerOptions {
+  runId: string;
+  experiment: Experiment;
+  dataset: Dataset;
+  backend: Backend;
+  artifacts: ArtifactSource;
+  decisions: DecisionSource | null;
+  blueprintOf(name: string): Blueprint;
+  clock: Clock;
+  /** Null: nothing is kept. */
+  storage: RunStorage | null;
+  /** SHA-256 over the shader sources. */
+  shaderDigest: string;
+  /**
+   * Called once when storage has no more room; the run then goes on without saving. Absent: the
+   * error ends the run, and what was saved before stays.
+   */
+  onStorageFull?(error: StorageFullError): void;
+  onEvent?(event: RunEvent): void;
+  /** Metrics of each step of a chunk, oldest first. */
+  onSteps?(firstStep: number, metrics: readonly StepMetrics[]): void;
+  onEvaluation?(step: number, split: Split, loss: number | null, accuracy: number | null): void;
+}
+
+export interface RunSummary {
+  status: 'done' | 'interrupted' | 'failed';
+  steps: number;
+  trainAccuracy: number | null;
+  testAccuracy: number | null;
+  parameters: number;
+  seedsGerminated: number;
+  seedsFossilized: number;
+  digest: string;
+  seconds: number;
+  message?: string;
+}
+
+export class Trainer {
+  readonly experiment: Experiment;
+  readonly runtime: NetworkRuntime;
+  readonly growth: GrowthController;
+  readonly sites: readonly GrowableSite[];
+  signals: HealthSignal[] = [];
+  log: RunLog;
+  /** Events of earlier sittings that a resumed run kept. */
+  resumedEvents = 0;
+  #o: TrainerOptions;
+  #probe: HealthProbe | null = null;
+  #state: TrainerState;
+  #snapshot: TrainerState | null = null;
+  #topologyKey = '';
+  #commands: Command[] = [];
+  #configDigest = '';
+  #chunk = 8;
+  #storageFull = false;
+  /** Step and event count of the newest checkpoint: the same state needs no second one. */
+  #saved = '';
+
+  private constructor(options: TrainerOptions) {
+    const { experiment, dataset } = options;
+    this.#o = options;
+    this.experiment = experiment;
+    this.runtime = new NetworkRuntime(options.backend, experiment, dataset);
+    this.sites = sitesOf(experiment, dataset);
+    this.log = new RunLog(options.storage?.events ?? null, options.onEvent);
+    this.growth = new GrowthController({
+      experiment,
+      sites: this.sites,
+      artifacts: options.artifacts,
+      blueprintOf: options.blueprintOf,
+      hostParameters: hostParametersOf(experiment, dataset),
+      emit: (body) => {
+        this.log.add(this.#state.step, body, this.#o.clock.wallTime());
+      },
+    });
+    this.#state = {
+      step: 0,
+      growth: this.growth.state,
+      pending: [],
+      lastWait: null,
+      history: [],
+      interval: emptySums(experiment.replicas),
+      learningRateScale: 1,
+      learningRateOverride: null,
+      rollbacks: 0,
+      events: 0,
+      seconds: 0,
+    };
+  }
+
+  /**
+   * Builds the network and its plans.
+   *
+   * @param resume Goes on from the newest readable checkpoint in the storage.
+   * @throws {InputError} If the experiment does not fit the data, or there is nothing to resume.
+   */
+  static async create(options: TrainerOptions, resume = false): Promise<Trainer> {
+    const trainer = new Trainer(options);
+    trainer.#configDigest = await experimentDigest(options.experiment, options.dataset);
+    if (resume) await trainer.#resume();
+    else await trainer.#begin();
+    return trainer;
+  }
+
+  get step(): number {
+    return this.#state.step;
+  }
+
+  get seconds(): number {
+    return this.#state.seconds;
+  }
+
+  get parameters(): number {
+    return this.runtime.parameterCount;
+  }
+
+  get policySource(): 'in-process' | 'server' | 'none' {
+    return this.#o.decisions ? this.#o.decisions.lastSource : 'none';
+  }
+
+  async #begin(): Promise<void> {
+    const { storage } = this.#o;
+    if (storage) {
+      await this.#storing(async () => {
+        await storage.events.truncate(0);
+        const text = `${JSON.stringify(this.experiment, null, 2)}\n`;
+        await storage.blobs.write(EXPERIMENT_FILE, new TextEncoder().encode(text));
+      });
+    }
+    await this.#applyTopology();
+    this.#logStart(false);
+    this.#takeSnapshot();
+    await this.#flush();
+  }
+
+  #logStart(resumed: boolean): void {
+    const { adapter } = this.#o.backend;
+    const { classes, scaling, source } = this.#o.dataset;
+    this.#emit({
+      type: 'run.started',
+      adapter: adapter.name,
+      shaderDigest: this.#o.shaderDigest,
+      configDigest: this.#configDigest,
+      resumed,
+      data: { source, classes, scaling },
+    });
+  }
+
+  async #resume(): Promise<void> {
+    const { storage } = this.#o;
+    if (!storage) throw new InputError('Cannot resume: this run keeps nothing');
+    const problems: string[] = [];
+    for (const key of [CHECKPOINT, PREVIOUS_CHECKPOINT]) {
+      const bytes = await storage.blobs.read(key);
+      if (!bytes) continue;
+      try {
+        await this.#resumeFrom(key, bytes);
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) throw error;
+        problems.push(error.message);
+        continue;
+      }
+      if (problems.length > 0) {
+        // Out of the way: the next save copies what bears this name over the good one before.
+        const damaged = await storage.blobs.read(CHECKPOINT);
+        if (damaged) await storage.blobs.write(DAMAGED_CHECKPOINT, damaged);
+        await storage.blobs.remove(CHECKPOINT);
+        const message = `${problems[0]}; went on from step ${this.#state.step} of the one before`;
+        this.#emit({ type: 'notice', level: 'warning', message });
+      }
+      await this.#flush();
+      return;
+    }
+    if (problems.length === 0) {
+      throw new InputError('Cannot resume: the run has no checkpoint yet; start it anew');
+    }
+    throw new CorruptDataError(
+      `${problems.join('; ')}; no checkpoint is left, restore one from a copy or start the run anew`,
+    );
+  }
+
+  async #resumeFrom(key: string, bytes: Uint8Array): Promise<void> {
+    const { configDigest, snapshot, state, tensors } = await readCheckpoint(bytes, key);
+    if (configDigest !== this.#configDigest) {
+      throw new InputError(
+        `Cannot resume from "${key}": it belongs to another experiment or other data; start anew or restore the experiment file`,
+      );
+    }
+    await this.log.resumeAt(state.events);
+    this.resumedEvents = state.events;
+    this.#state = state;
+    this.growth.restore(state.growth);
+    await this.#applyTopology();
+    this.runtime.arena.importTensors(tensors);
+    this.#takeSnapshot();
+    if (snapshot) {
+      this.runtime.arena.importTensors(snapshot.tensors, 'snapshot');
+      this.#snapshot = snapshot.state;
+    }
+    this.#logStart(true);
+  }
+
+  /** Queues a person's command; it takes effect before the next step and is logged there. */
+  command(command: Command): void {
+    this.#commands.push(command);
+  }
+
+  /**
+   * Trains up to `until` steps or until `stop()` says so between two chunks.
+   *
+   * @returns True when the run has made all its steps.
+   */
+  async train(until: number, stop: () => boolean = () => false): Promise<boolean> {
+    const { clock } = this.#o;
+    const end = Math.min(until, this.experiment.steps);
+    while (this.#state.step < end && !stop()) {
+      const began = clock.now();
+      await this.applyCommands();
+      const first = this.#state.step;
+      const steps = Math.min(this.#chunk, end - first, this.#stepsToNextLook());
+      this.runtime.run(first, steps, (s) => this.#rowAt(s));
+      const { metrics, fault } = await this.runtime.readMetrics(steps);
+      const verdict = inspectChunk(
+        first,
+        metrics.map((m) => m.loss),
+        fault,
+      );
+      if (verdict.step !== null) {
+        await this.#rollBack(verdict.cause);
+        continue;
+      }
+      this.#state.step += steps;
+      addSums(this.#state.interval, metrics);
+      this.#o.onSteps?.(first, metrics);
+      await this.#afterChunk();
+      const took = clock.now() - began;
+      this.#state.seconds += took / 1000;
+      this.#chunk = nextChunk(steps, took);
+    }
+    return this.#state.step >= this.experiment.steps;
+  }
+
+  #stepsToNextLook(): number {
+    const { step } = this.#state;
+    const { checkpointEverySteps, evaluateEverySteps, intervalSteps } = this.experiment;
+    const next = (every: number) => every - (step % every);
+    return Math.min(next(intervalSteps), next(evaluateEverySteps), next(checkpointEverySteps));
+  }
+
+  async #afterChunk(): Promise<void> {
+    const { step } = this.#state;
+    const { checkpointEverySteps, evaluateEverySteps, intervalSteps, steps } = this.experiment;
+    if (step % intervalSteps === 0) await this.#look();
+    if (step % evaluateEverySteps === 0 || step === steps) await this.#logEvaluation('test');
+    if (step % checkpointEverySteps === 0) await this.save();
+    else await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#storing(() => this.log.flush());
+  }
+
+  /** Runs `work` on storage; a full one is reported once and not used again. */
+  async #storing(work: () => Promise<void>): Promise<void> {
+    if (this.#storageFull) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof StorageFullError) || !this.#o.onStorageFull) throw error;
+      this.#storageFull = true;
+      this.#o.onStorageFull(error);
+    }
+  }
+
+  /** Measures, applies what the look before decided, and decides for the next. */
+  async #look(): Promise<void> {
+    const state = this.#state;
+    const { step } = state;
+    const { loss, accuracy } = meansOf(state.interval);
+    this.#emit({ type: 'metrics', loss: loss.map(finite), accuracy: accuracy.map(finite) });
+    const point = { step, loss: finite(mean(loss)), accuracy: finite(mean(accuracy)) };
+    state.history = [...state.history, point].slice(-MAX_HISTORY);
+    state.interval = emptySums(this.experiment.replicas);
+    state.rollbacks = 0;
+
+    const { decisions } = this.#o;
+    await this.#measure();
+    await this.growth.settle(step);
+    const source = decisions?.attribute(state.pending) ?? 'in-process';
+    for (const decision of state.pending) {
+      // A standing wait is logged when its rule changes, not at every look.
+      const wait = decision.action === 'wait' ? decision.rule : null;
+      if (wait === null || wait !== state.lastWait) {
+        this.#emit({ type: 'decision', decision, source });
+      }
+      state.lastWait = wait;
+      this.growth.applyDecision(decision, step);
+    }
+    state.pending = [];
+    await this.#applyTopology();
+    if (decisions && step < this.experiment.steps) {
+      state.pending = await decisions.look(this.#observation());
+    }
+    this.#takeSnapshot();
+  }
+
+  async #measure(): Promise<void> {
+    const { step } = this.#state;
+    const seeds = this.growth.seeds();
+    this.#probe ??= await HealthProbe.create(this.runtime, this.experiment);
+    const report = await this.#probe.measure(step, this.#rowAt(step));
+    this.signals = report.signals;
+    this.#emit({ type: 'health', signals: report.signals });
+    const { hostLoss, shadowLoss } = report;
+    const improvement =
+      hostLoss !== null && shadowLoss !== null && hostLoss > 0
+        ? (hostLoss - shadowLoss) / hostLoss
+        : null;
+    const contributions = new Map<string, number | null>();
+    const held = seeds.filter((s) => s.stage === 'HOLDING');
+    if (held.length > 0) {
+      const alphas = this.growth.alphas(step);
+      const whole = await this.runtime.evaluate('validation', alphas);
+      for (const seed of held) {
+        const without = alphas.map((a, i) => (i === seed.alphaColumn ? 0 : a));
+        const left = await this.runtime.evaluate('validation', without);
+        contributions.set(seed.seedId, finite(mean(left.loss) - mean(whole.loss)));
+      }
+    }
+    this.growth.recordMeasurements(report.signals, improvement, contributions);
+  }
+
+  #observation(): Observation {
+    const { history, step } = this.#state;
+    const { growth, policy, steps } = this.experiment;
+    return {
+      runId: this.#o.runId,
+      step,
+      totalSteps: steps,
+      history,
+      layers: this.growth.layerObservations(),
+      signals: this.signals,
+      outcomes: this.growth.state.outcomes.slice(-1024),
+      budget: this.growth.budget(),
+      blendMode: growth.blendMode,
+      settings: policy.kind === 'heuristic' ? policy.settings : HeuristicSettings.parse({}),
+    };
+  }
+
+  /** Applies queued commands now; `train` does it before each chunk. */
+  async applyCommands(): Promise<void> {
+    if (this.#commands.length === 0) return;
+    const { step } = this.#state;
+    for (const command of this.#commands.splice(0)) {
+      if (command.kind === 'setLearningRate') {
+        this.#state.learningRateOverride = command.learningRate;
+      }
+      const reason = this.growth.applyCommand(command, step);
+      this.#emit({ type: 'command', command, origin: 'person', accepted: reason === null, reason });
+    }
+    await this.#applyTopology();
+    this.#takeSnapshot();
+    await this.#flush();
+  }
+
+  async #applyTopology(): Promise<void> {
+    const key = this.growth.topologyKey();
+    if (key === this.#topologyKey && this.#state.growth === this.growth.state) return;
+    const seeds = this.growth.seeds();
+    const topology: Topology = {
+      layers: layersOf(this.experiment, this.#o.dataset),
+      input: this.runtime.input,
+      seeds,
+      incubation: this.experiment.growth.incubation,
+      reach: this.experiment.growth.reach,
+    };
+    const groups = [
+      { bornStep: 0 },
+      ...seeds.map((s) => ({ bornStep: this.growth.record(s.layerId, s.slot).bornStep })),
+    ];
+    if (key !== this.#topologyKey || this.runtime.groups.length === 0) {
+      this.#probe?.dispose();
+      this.#probe = null;
+      try {
+        await this.runtime.setTopology(topology, groups);
+      } catch (error) {
+        if (!this.#dropUnbuildable(seeds, error)) throw error;
+        return this.#applyTopology();
+      }
+      this.#topologyKey = key;
+    }
+    this.#state.growth = this.growth.state;
+  }
+
+  /**
+   * A seed that the adapter cannot run, because it is too large for it, must not end the run: those
+   * that are new since the plan that works are taken out. False: nothing can be done.
+   */
+  #dropUnbuildable(seeds: readonly GraftedSeed[], error: unknown): boolean {
+    if (error instanceof DeviceLostError || this.runtime.groups.length === 0) return false;
+    const built = this.runtime.topology.seeds;
+    const fresh = seeds.filter(
+      (s) => !built.some((b) => b.seedId === s.seedId && b.stage === s.stage),
+    );
+    const cause = `its network could not be built: ${messageOf(error)}`;
+    return this.growth.cullSeeds(new Set(fresh.map((s) => s.seedId)), this.#state.step, cause);
+  }
+
+  #rowAt(step: number): ScheduleRow {
+    const { optimizer, schedule, steps } = this.experiment;
+    const { learningRateOverride, learningRateScale } = this.#state;
+    const base = learningRateOverride ?? optimizer.learningRate;
+    return {
+      alphas: this.growth.alphas(step),
+      learningRate: base * learningRateScale * learningRateShare(schedule, step, steps),
+    };
+  }
+
+  #takeSnapshot(): void {
+    this.runtime.arena.takeSnapshot();
+    this.#snapshot = structuredClone({ ...this.#state, growth: this.growth.state });
+  }
+
+  /** Exact: parameters, moments and state are those of the last snapshot, then the remedy. */
+  async #rollBack(cause: string): Promise<void> {
+    const { rollbacks, seconds } = this.#state;
+    const saved = structuredClone(this.#snapshot!);
+    this.runtime.arena.restoreSnapshot();
+    this.#state = { ...saved, rollbacks: rollbacks + 1, seconds };
+    this.growth.restore(saved.growth);
+    this.#emit({ type: 'governor', cause, restoredStep: saved.step });
+    const live = this.growth.state.slots.some((r) => isLive(r.state.stage));
+    const remedy = chooseRemedy(live, rollbacks, cause);
+    if (remedy.kind === 'give-up') throw new DivergedError(remedy.message);
+    if (remedy.kind === 'cull-seeds') this.growth.cullLive(saved.step, `governor: ${cause}`);
+    else this.#state.learningRateScale *= remedy.factor;
+    await this.#applyTopology();
+    this.#takeSnapshot();
+    await this.#flush();
+  }
+
+  async #logEvaluation(split: Split): Promise<{ loss: number | null; accuracy: number | null }> {
+    const { step } = this.#state;
+    const result = await this.evaluate(split);
+    this.#emit({ type: 'evaluation', split, ...result });
+    const loss = finite(mean(result.loss.map((l) => l ?? Number.NaN)));
+    const accuracy = finite(mean(result.accuracy.map((a) => a ?? Number.NaN)));
+    this.#o.onEvaluation?.(step, split, loss, accuracy);
+    return { loss, accuracy };
+  }
+
+  /** Logits of replica 0 for given rows with the alphas of this step; see NetworkRuntime.predict. */
+  predict(rows: Float32Array): Promise<{ logits: Float32Array; stride: number }> {
+    return this.runtime.predict(rows, this.growth.alphas(this.#state.step));
+  }
+
+  /** Loss and accuracy of each replica on a part of the data, with the alphas of this step. */
+  async evaluate(split: Split): Promise<{ loss: (number | null)[]; accuracy: (number | null)[] }> {
+    const m = await this.runtime.evaluate(split, this.growth.alphas(this.#state.step));
+    return {
+      loss: m.loss.map(finite),
+      accuracy: m.correct.map((c, r) => finite(c / m.count[r]!)),
+    };
+  }
+
+  /** Saves a checkpoint; the one before is kept beside it until the next save. */
+  async save(): Promise<void> {
+    const { storage } = this.#o;
+    if (!storage || this.#saved === this.#mark()) return;
+    await this.#storing(async () => {
+      const tensors = await this.runtime.exportTensors();
+      const digest = await networkDigest(tensors, this.#state.step);
+      this.#emit({ type: 'checkpoint', file: CHECKPOINT, digest });
+      await this.log.flush();
+      const state = { ...this.#state, growth: this.growth.state, events: this.log.length };
+      const configDigest = this.#configDigest;
+      const kept = this.#snapshot;
+      const snapshot =
+        kept && kept.step !== state.step
+          ? { state: kept, tensors: await this.runtime.arena.exportTensors('snapshot') }
+          : null;
+      const bytes = await writeCheckpoint({ configDigest, snapshot, state, tensors });
+      const before = await storage.blobs.read(CHECKPOINT);
+      if (before) await storage.blobs.write(PREVIOUS_CHECKPOINT, before);
+      await storage.blobs.write(CHECKPOINT, bytes);
+      this.#saved = this.#mark();
+    });
+  }
+
+  /** Changes with everything that a checkpoint keeps. */
+  #mark(): string {
+    return `${this.#state.step}/${this.log.length}`;
+  }
+
+  /** Digest of parameters, moments and step. */
+  async digest(): Promise<string> {
+    return networkDigest(await this.runtime.exportTensors(), this.#state.step);
+  }
+
+  /** Final measurements, the last event and, for a run that stopped early, a checkpoint. */
+  async finish(status: RunSummary['status'], message?: string): Promise<RunSummary> {
+    if (status !== 'failed') await this.save();
+    const train = status === 'done' ? await this.#logEvaluation('train') : null;
+    const test = status === 'done' ? await this.evaluate('test') : null;
+    const { germinated, fossilized } = this.growth.state;
+    const summary: RunSummary = {
+      status,
+      steps: this.#state.step,
+      trainAccuracy: train?.accuracy ?? null,
+      testAccuracy: test ? finite(mean(test.accuracy.map((a) => a ?? Number.NaN))) : null,
+      parameters: this.runtime.parameterCount,
+      seedsGerminated: germinated,
+      seedsFossilized: fossilized,
+      digest: await this.digest(),
+      seconds: this.#state.seconds,
+      ...(message === undefined ? {} : { message }),
+    };
+    this.#emit({ type: 'run.finished', ...summary });
+    await this.#flush();
+    return summary;
+  }
+
+  #emit(body: Parameters<RunLog['add']>[1]): void {
+    this.log.add(this.#state.step, body, this.#o.clock.wallTime());
+  }
+
+  dispose(): void {
+    this.#probe?.dispose();
+    this.runtime.dispose();
+  }
+}
+
+/** Steps of the next chunk: towards CHUNK_MS, at most double or a quarter of this one. */
+function nextChunk(steps: number, ms: number): number {
+  const wanted = Math.round((steps * CHUNK_MS) / Math.max(ms, 0.1));
+  return Math.max(
+    1,
+    Math.min(MAX_CHUNK, Math.max(Math.floor(steps / 4), Math.min(steps * 2, wanted))),
+  );
+}

@@ -1,0 +1,113 @@
+/**
+ * Puts a run together from its parts: data, network, policy, artifacts, services. The one place
+ * that the page's worker and the command line share, so that a file trains the same in both.
+ */
+import { libraryBlueprint, libraryNamesFor } from '../blueprints/library.ts';
+import type { RunEvent } from '../contracts/events.ts';
+import type { Experiment } from '../contracts/experiment.ts';
+import { type Dataset, loadDataset } from '../data/dataset.ts';
+import type { Backend } from '../engine/plan/backend.ts';
+import type { ArtifactSource } from '../kasmina/artifact-source.ts';
+import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
+import { createPolicy } from '../tamiyo/create-policy.ts';
+import { DecisionSource } from '../tolaria/decision-source.ts';
+import { parseEvent } from '../tolaria/run-log.ts';
+import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
+import { RunUpload } from './run-upload.ts';
+import type { Services } from './services.ts';
+
+/** What outlives a single run. */
+export interface Workbench {
+  backend: Backend;
+  artifacts: ArtifactSource;
+  /** Null: no server was named; everything happens in process. */
+  services: Services | null;
+  clock: Clock;
+  files: FileReader;
+  shaderDigest: string;
+}
+
+export interface OpenRunOptions
+  extends Pick<TrainerOptions, 'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull'> {
+  runId: string;
+  experiment: Experiment;
+  storage: RunStorage | null;
+  resume: boolean;
+  /** Loaded already, for this experiment; absent: it is loaded here. */
+  dataset?: Dataset;
+}
+
+export interface OpenRun {
+  trainer: Trainer;
+  dataset: Dataset;
+  /** Events of earlier sittings. */
+  earlier: RunEvent[];
+  close(): Promise<void>;
+}
+
+/** @throws {InputError} If the experiment, its data or the stored run are faulty. */
+export async function openRun(bench: Workbench, options: OpenRunOptions): Promise<OpenRun> {
+  const { experiment, resume, runId, storage } = options;
+  const dataset =
+    options.dataset ?? (await loadDataset(experiment.data, experiment.seed, bench.files));
+  const policy = createPolicy(experiment.policy);
+  const { services } = bench;
+  const remote = services && experiment.policy.kind === 'heuristic' ? services.askTamiyo : null;
+  const decisions =
+    experiment.growth.enabled && policy.name !== 'none'
+      ? new DecisionSource((o) => policy.decide(o), remote)
+      : null;
+  let upload: RunUpload | null = null;
+  const queued: RunEvent[] = [];
+  const trainer = await Trainer.create(
+    {
+      ...options,
+      experiment: withBlueprints(experiment),
+      dataset,
+      backend: bench.backend,
+      artifacts: bench.artifacts,
+      decisions,
+      blueprintOf: libraryBlueprint,
+      clock: bench.clock,
+      storage,
+      shaderDigest: bench.shaderDigest,
+      onEvent: (event) => {
+        if (upload) upload.add(event);
+        else queued.push(event);
+        options.onEvent?.(event);
+      },
+    },
+    resume,
+  );
+  const earlier =
+    resume && storage
+      ? (await storage.events.readAll()).map(parseEvent).slice(0, trainer.resumedEvents)
+      : [];
+  if (services) {
+    upload = new RunUpload({
+      runId,
+      experiment,
+      adapter: bench.backend.adapter.name,
+      client: services.client('runs'),
+      clock: bench.clock,
+      earlier,
+    });
+    for (const event of queued) upload.add(event);
+  }
+  return {
+    trainer,
+    dataset,
+    earlier,
+    async close() {
+      await upload?.close();
+      trainer.dispose();
+    },
+  };
+}
+
+/** The blueprints a policy may choose from, where the experiment leaves it to the host. */
+function withBlueprints(experiment: Experiment): Experiment {
+  if (experiment.growth.blueprints) return experiment;
+  const blueprints = libraryNamesFor(experiment.host.activation);
+  return { ...experiment, growth: { ...experiment.growth, blueprints } };
+}

@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EngineMessage, EngineRequest } from '../contracts/engine-protocol.ts';
+import type { RunEvent } from '../contracts/events.ts';
+import { createReferenceBackend } from '../engine/reference/reference-backend.ts';
+import { systemClock } from '../platform/clock.ts';
+import { memoryRunStorage, NamedFiles } from '../platform/memory.ts';
+import type { RunStorage } from '../platform/platform.ts';
+import {
+  advance,
+  cull,
+  germinate,
+  provideAll,
+  setAlpha,
+  tinyExperiment,
+} from '../tolaria/_test-run.ts';
+import { WorkbenchSession } from './session.ts';
+
+const experiment = {
+  ...tinyExperiment({ steps: 60 }),
+  data: { ...tinyExperiment().data, samples: 60 },
+} as ReturnType<typeof tinyExperiment>;
+
+const open: WorkbenchSession[] = [];
+
+/** A session on the reference engine that keeps its runs, and everything it says. */
+async function session(stored = new Map<string, RunStorage>()) {
+  const messages: EngineMessage[] = [];
+  const s = new WorkbenchSession(
+    {
+      clock: systemClock,
+      openBackend: async () => ({ backend: createReferenceBackend() }),
+      openWorkbench: async (backend) => ({
+        ...{ backend, artifacts: provideAll, services: null, clock: systemClock },
+        ...{ files: new NamedFiles([]), shaderDigest: 'none' },
+      }),
+      storageOf: (runId) => {
+        const storage = stored.get(runId) ?? memoryRunStorage();
+        stored.set(runId, storage);
+        return storage;
+      },
+      cacheStats: () => ({ entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 }),
+    },
+    (message) => messages.push(message),
+  );
+  open.push(s);
+  await s.open();
+  const snapshot = () => {
+    const all = messages.flatMap((m) => (m.kind === 'snapshot' ? [m.snapshot] : []));
+    return all[all.length - 1]!;
+  };
+  const until = async (status: string) => {
+    const end = Date.now() + 10_000;
+    while (snapshot().status !== status) {
+      if (Date.now() > end) throw new Error(`Waited for ${status}: ${JSON.stringify(snapshot())}`);
+      await systemClock.sleep(1);
+    }
+  };
+  const events = (): RunEvent[] => messages.flatMap((m) => (m.kind === 'events' ? m.events : []));
+  const handle = (request: EngineRequest) => s.handle(request);
+  return { events, handle, messages, snapshot, stored, until };
+}
+
+/** Digest of the finished run. */
+function digestOf({ events }: Awaited<ReturnType<typeof session>>): string {
+  const last = events().find((e) => e.type === 'run.finished');
+  return last?.type === 'run.finished' ? last.digest : '';
+}
+
+const start = (paused: boolean): EngineRequest => ({ kind: 'start', experiment, paused });
+const order = (command: Extract<EngineRequest, { kind: 'command' }>['command']): EngineRequest => ({
+  ...{ kind: 'command', command },
+});
+
+afterEach(async () => {
+  for (const s of open.splice(0)) await s.handle({ kind: 'pause' });
+});
+
+describe('WorkbenchSession', () => {
+  it('trains to the end, and after a reset to the same digest', async () => {
+    const s = await session();
+    await s.handle(start(false));
+    await s.until('finished');
+    const digest = digestOf(s);
+    expect(digest).toMatch(/^sha256:/);
+    s.messages.length = 0;
+    await s.handle({ kind: 'reset' });
+    expect(s.snapshot()).toMatchObject({ status: 'paused', step: 0 });
+    await s.handle({ kind: 'continue' });
+    await s.until('finished');
+    expect(digestOf(s)).toBe(digest);
+  });
+
+  it('makes single steps, and pauses change no bit', async () => {
+    const whole = await session();
+    await whole.handle(start(false));
+    await whole.until('finished');
+    const s = await session();
+    await s.handle(start(true));
+    for (const steps of [1, 2, 7]) {
+      const before = s.snapshot().step;
+      await s.handle({ kind: 'step', steps });
+      await s.until('paused');
+      expect(s.snapshot().step).toBe(before + steps);
+    }
+    for (let i = 0; i < 5; i++) {
+      await s.handle({ kind: 'continue' });
+      await s.handle({ kind: 'pause' });
+    }
+    await s.handle({ kind: 'continue' });
+    await s.until('finished');
+    expect(digestOf(s)).toBe(digestOf(whole));
+  });
+
+  it('takes commands that come all at once, while paused and while pausing', async () => {
+    const orders = [
+      ...[
+        germinate('fc1', 'widen-2'),
+        germinate('fc2', 'low-rank-1', 'gate'),
+        setAlpha('fc1', 0.5),
+      ],
+      ...[advance('fc2'), cull('fc1'), germinate('fc1', 'widen-3')],
+    ];
+    const s = await session();
+    await s.handle(start(true));
+    await Promise.all(orders.map((command) => s.handle(order(command))));
+    const answers = () => s.events().flatMap((e) => (e.type === 'command' ? [e] : []));
+    expect(answers().map((e) => e.command)).toEqual(orders);
+    expect(answers().map((e) => e.accepted)).toEqual([true, true, false, false, false, false]);
+    await s.handle({ kind: 'step', steps: 12 });
+    await s.until('paused');
+    // Both seeds stand now; a topology is made anew with each of these.
+    const pausing = [
+      s.handle({ kind: 'continue' }),
+      s.handle({ kind: 'pause' }),
+      ...[cull('fc1'), advance('fc2'), cull('fc2')].map((command) => s.handle(order(command))),
+      s.handle({ kind: 'pause' }),
+    ];
+    await Promise.all(pausing);
+    expect(
+      answers()
+        .slice(6)
+        .map((e) => e.accepted),
+    ).toEqual([true, true, true]);
+    expect(s.snapshot()).toMatchObject({ status: 'paused', message: null });
+    await s.handle({ kind: 'continue' });
+    await s.until('finished');
+  });
+
+  it('goes on from what another sitting stored', async () => {
+    const whole = await session();
+    await whole.handle(start(false));
+    await whole.until('finished');
+    const first = await session();
+    await first.handle(start(true));
+    await first.handle({ kind: 'step', steps: 23 });
+    await first.until('paused');
+    await first.handle({ kind: 'pause' });
+    const { runId } = first.snapshot();
+    const second = await session(first.stored);
+    expect(await second.handle({ kind: 'resume-stored', runId: 'unheard-of' })).toBe(false);
+    expect(await second.handle({ kind: 'resume-stored', runId })).toBe(true);
+    expect(second.snapshot()).toMatchObject({ status: 'paused', step: 23, runId });
+    await second.handle({ kind: 'continue' });
+    await second.until('finished');
+    expect(digestOf(second)).toBe(digestOf(whole));
+  });
+
+  it('refuses what needs a run before there is one', async () => {
+    const s = await session();
+    await expect(s.handle({ kind: 'continue' })).rejects.toThrow(
+      'Cannot do this without a run: start one first',
+    );
+    await expect(s.handle({ kind: 'trip-breaker', service: 'urza' })).rejects.toThrow(
+      /without a server/,
+    );
+  });
+});
