@@ -1,0 +1,68 @@
+/**
+ * The whole server as one Hono app: the API, its description, and the page. Knows no runtime, no
+ * port and no database; server/main.ts supplies them.
+ */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { MAX_ANALYZE_BYTES, MAX_BODY_BYTES } from '#shared/contracts/api.ts';
+import { type AppDeps, type AppEnv, DEFAULT_LIMITS } from './deps.ts';
+import { bearerAuth, originGuard, rateLimit } from './middleware/access.ts';
+import { observe } from './middleware/observe.ts';
+import { readBody } from './middleware/read-body.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
+import { nissaRoutes } from './nissa/routes.ts';
+import { createRouter } from './openapi.ts';
+import { handleError, ProblemError } from './problem.ts';
+import { runRoutes } from './runs/routes.ts';
+import { staticFiles } from './static-files.ts';
+import { analyzeRoutes } from './tamiyo/routes.ts';
+import { blobRoutes } from './urza/blob-routes.ts';
+import { blueprintRoutes } from './urza/blueprint-routes.ts';
+import { kernelRoutes } from './urza/kernel-routes.ts';
+
+/** Paths behind the bearer token; the page and the health checks are open. */
+const GUARDED = ['/api/*', '/internal/*', '/metrics'];
+const API_PATH = /^\/(api|internal|metrics|openapi\.json)(\/|$)/;
+
+export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
+  const limits = { ...DEFAULT_LIMITS, ...deps.limits };
+  const app = createRouter();
+  app.use(observe(deps), securityHeaders(), originGuard(deps.hosts));
+  for (const path of GUARDED) {
+    app.use(path, rateLimit(deps.clock, limits.requestsPerSecond, limits.requestBurst));
+    app.use(path, bearerAuth(deps.token));
+  }
+  app.use('/api/*', async (c, next) => {
+    if (deps.draining.aborted) {
+      c.header('Connection', 'close');
+      throw new ProblemError('draining', 'The server is stopping', { retryAfterMs: 2000 });
+    }
+    // Blobs have a bound, and a queue, of their own.
+    if (c.req.path.startsWith('/api/v1/blobs/')) return await next();
+    const isAnalyze = c.req.path === '/api/v1/analyze';
+    const maxBytes = isAnalyze ? MAX_ANALYZE_BYTES : MAX_BODY_BYTES;
+    return await readBody(deps.clock, maxBytes, limits.bodyMs)(c, next);
+  });
+
+  for (const routes of [
+    nissaRoutes,
+    blobRoutes,
+    blueprintRoutes,
+    kernelRoutes,
+    analyzeRoutes,
+    runRoutes,
+  ]) {
+    app.route('/', routes(deps));
+  }
+  const info = { title: 'Esper Workbench', version: deps.version, license: { name: 'MIT' } };
+  app.doc31('/openapi.json', { openapi: '3.1.0', info });
+
+  // An unknown address of the API is an error, never the page.
+  app.all('*', async (c, next) => {
+    if (!API_PATH.test(c.req.path)) return await next();
+    throw new ProblemError('not-found', `There is no ${c.req.method} ${c.req.path}`);
+  });
+  if (deps.assets) app.route('/', staticFiles(deps.assets));
+  app.notFound((c) => handleError(new ProblemError('not-found', `There is no ${c.req.path}`), c));
+  app.onError(handleError);
+  return app;
+}

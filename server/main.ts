@@ -1,0 +1,203 @@
+/**
+ * Entry point of the server, in Deno: reads the configuration, opens the data folder, serves the
+ * app, and stops cleanly on SIGINT and SIGTERM.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { InputError, messageOf } from '#shared/base/errors.ts';
+import { LIBRARY_NAMES, libraryBlueprint } from '#shared/blueprints/library.ts';
+import {
+  type Config,
+  ENVIRONMENT_NAMES,
+  isLoopback,
+  maskConfig,
+  parseConfig,
+} from '#shared/contracts/config.ts';
+import { createLogger, type Logger } from '#shared/nissa/log.ts';
+import { systemClock } from '#shared/platform/clock.ts';
+import { FileBlobStorage, sweepTemporaries } from '#shared/platform/deno.ts';
+import { decideHeuristic, heuristicDigest } from '#shared/tamiyo/heuristic-policy.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApp } from './app.ts';
+import type { AppDeps } from './deps.ts';
+import { diskAssets } from './disk-assets.ts';
+import { createMetrics } from './nissa/metrics.ts';
+import { ContentStore } from './storage/content-store.ts';
+import { LocalEventBus } from './storage/memory.ts';
+import { SqliteMetaStore } from './storage/sqlite.ts';
+import { registerBlueprint } from './urza/blueprint-routes.ts';
+
+const HELP = `Serve the workbench and its API
+
+Usage: esper serve [--port N] [--host HOST] [--data DIR] [--print-config]
+
+  --port N         Port; 0 chooses a free one (ESPER_PORT, default 8787)
+  --host HOST      Address to bind; other than loopback needs ESPER_TOKEN (ESPER_HOST)
+  --data DIR       Folder of the database and the blobs (ESPER_DATA_DIR, default ./data)
+  --print-config   Show the configuration, secrets masked, and stop`;
+
+/** sysexits.h: EX_CONFIG. */
+const EXIT_CONFIG = 78;
+const DRAIN_MS = 10_000;
+
+/**
+ * Runs the server until a signal stops it.
+ *
+ * @returns Exit code: 0 stopped by a signal, 1 cannot serve, 2 bad arguments, 78 bad configuration.
+ */
+export async function runServer(args: string[]): Promise<number> {
+  let config: Config;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        data: { type: 'string' },
+        'print-config': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help) {
+      console.log(HELP);
+      return 0;
+    }
+    const env = Object.fromEntries(ENVIRONMENT_NAMES.map((name) => [name, Deno.env.get(name)]));
+    config = parseConfig({
+      ...env,
+      ...(values.port === undefined ? {} : { ESPER_PORT: values.port }),
+      ...(values.host === undefined ? {} : { ESPER_HOST: values.host }),
+      ...(values.data === undefined ? {} : { ESPER_DATA_DIR: values.data }),
+    });
+    if (values['print-config']) {
+      console.log(JSON.stringify(maskConfig(config), null, 2));
+      return 0;
+    }
+    if (config.ESPER_PROFILE === 'production') {
+      throw new InputError(
+        'Cannot use this configuration:\n  ESPER_PROFILE: this version serves the embedded ' +
+          'profile only; unset it or set ESPER_PROFILE=embedded',
+      );
+    }
+  } catch (error) {
+    console.error(messageOf(error));
+    if (error instanceof InputError) return EXIT_CONFIG;
+    console.error('See "esper serve --help"');
+    return 2;
+  }
+  try {
+    return await serve(config);
+  } catch (error) {
+    console.error(messageOf(error));
+    return 1;
+  }
+}
+
+async function serve(config: Config): Promise<number> {
+  const clock = systemClock;
+  const log = createLogger({
+    level: config.LOG_LEVEL,
+    write: (line) => console.error(line),
+    wallTime: clock.wallTime,
+  });
+  const stop = new AbortController();
+  const deps = await openEmbedded(config, stop.signal, log);
+  const app = createApp(deps);
+  const host = config.ESPER_HOST.replace(/^\[|\]$/g, '');
+
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve(
+      { hostname: host, port: config.ESPER_PORT, onListen: () => undefined },
+      (request, { remoteAddr }) => app.fetch(request, { remoteAddress: remoteAddr.hostname }),
+    );
+  } catch (error) {
+    await deps.meta.close();
+    throw listenError(error, host, config.ESPER_PORT);
+  }
+  const shown = host.includes(':') ? `[${host}]` : host;
+  console.log(`Esper Workbench is at http://${shown}:${server.addr.port}/`);
+  log.info('serving', { data: config.ESPER_DATA_DIR, version: deps.version });
+
+  let stoppedAt = 0;
+  const onSignal = () => {
+    if (stop.signal.aborted) {
+      // One Ctrl-C may arrive twice: from the terminal, and forwarded by the program that started
+      // this one. Only a second press does not wait.
+      if (clock.now() - stoppedAt > 500) Deno.exit(130);
+      return;
+    }
+    stoppedAt = clock.now();
+    console.error('Stopping; press Ctrl-C again to stop at once');
+    stop.abort();
+    void Promise.race([server.shutdown(), clock.sleep(DRAIN_MS)]).then(() => finished.resolve());
+  };
+  const finished = Promise.withResolvers<void>();
+  const signals: Deno.Signal[] =
+    Deno.build.os === 'windows' ? ['SIGINT', 'SIGBREAK'] : ['SIGINT', 'SIGTERM'];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  // A failure nobody awaited is a fault of ours, yet no reason to take a running lab down.
+  globalThis.addEventListener('unhandledrejection', (event) => {
+    event.preventDefault();
+    log.error('unhandled rejection', { error: event.reason });
+  });
+
+  await finished.promise;
+  await deps.meta.close();
+  log.info('stopped');
+  return 0;
+}
+
+/** The embedded profile: one folder with a SQLite file and content-addressed blobs. */
+async function openEmbedded(config: Config, draining: AbortSignal, log: Logger): Promise<AppDeps> {
+  const clock = systemClock;
+  const dir = config.ESPER_DATA_DIR;
+  const blobDir = join(dir, 'blobs');
+  try {
+    await mkdir(blobDir, { recursive: true });
+    const swept = await sweepTemporaries(blobDir);
+    if (swept > 0) log.info('removed unfinished uploads', { files: swept });
+  } catch (error) {
+    throw new InputError(
+      `Cannot use the data folder "${dir}": ${messageOf(error)}; choose another with --data`,
+    );
+  }
+  const meta = new SqliteMetaStore(join(dir, 'esper.db'), clock);
+  for (const name of LIBRARY_NAMES) {
+    await registerBlueprint(meta, libraryBlueprint(name), clock.wallTime());
+  }
+  const isLocal = isLoopback(config.ESPER_HOST);
+  return {
+    meta,
+    blobs: new ContentStore(new FileBlobStorage(blobDir)),
+    bus: new LocalEventBus(),
+    analyze: async (observation) => ({
+      decisions: await decideHeuristic(observation),
+      policyDigest: await heuristicDigest(observation.settings),
+    }),
+    clock,
+    log,
+    metrics: createMetrics(),
+    version: packageJson.version,
+    profile: 'embedded',
+    token: config.ESPER_TOKEN ?? null,
+    hosts: isLocal ? ['127.0.0.1', 'localhost', '[::1]', config.ESPER_HOST] : null,
+    assets: diskAssets(new URL('../dist/web', import.meta.url).pathname),
+    services: () => [],
+    draining,
+  };
+}
+
+function listenError(error: unknown, host: string, port: number): Error {
+  const where = `${host}:${port}`;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return new Error(
+      `Cannot listen on ${where}: the port is in use; stop the other program or choose another ` +
+        'port with --port',
+    );
+  }
+  return new Error(`Cannot listen on ${where}: ${messageOf(error)}`);
+}
+
+if (import.meta.main) Deno.exit(await runServer(Deno.args));

@@ -1,0 +1,32 @@
+/** Request id, log record and metrics of every request. */
+import type { MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import type { AppDeps, AppEnv } from '../deps.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Takes the client's `X-Request-Id` where it is harmless, else makes one. */
+export function observe({
+  log,
+  clock,
+  metrics,
+}: Pick<AppDeps, 'log' | 'clock' | 'metrics'>): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const given = c.req.header('x-request-id') ?? '';
+    const requestId = REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    c.set('requestId', requestId);
+    c.set('log', log.child({ request_id: requestId }));
+    const started = clock.now();
+    await next();
+    c.header('X-Request-Id', requestId);
+    const ms = clock.now() - started;
+    const { method } = c.req;
+    const status = c.res.status;
+    // The pattern of the handler that ran last, not the path: ids would make a series each.
+    const route = routePath(c);
+    metrics.requests.inc({ method, route, status: String(status) });
+    metrics.requestSeconds.observe({ method, route }, ms / 1000);
+    const level = status >= 500 ? 'error' : status >= 400 ? 'info' : 'debug';
+    c.var.log[level]('request', { method, path: c.req.path, status, ms: Math.round(ms * 10) / 10 });
+  };
+}

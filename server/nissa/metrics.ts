@@ -1,0 +1,63 @@
+/** Prometheus metrics of one server. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  registry: Registry;
+  requests: Counter<'method' | 'route' | 'status'>;
+  requestSeconds: Histogram<'method' | 'route'>;
+  decisionSeconds: Histogram;
+  decisions: Counter<'action'>;
+  events: Counter;
+  blobs: Counter<'outcome'>;
+  streams: Gauge;
+}
+
+/** A registry of its own, so that several servers in one process do not share counts. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    requests: new Counter({
+      name: 'esper_http_requests_total',
+      help: 'Requests answered, by route and status',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'esper_http_request_seconds',
+      help: 'Time from request to the start of the answer',
+      labelNames: ['method', 'route'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    decisionSeconds: new Histogram({
+      name: 'esper_decision_seconds',
+      help: 'Time the growth policy took',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1],
+      registers,
+    }),
+    decisions: new Counter({
+      name: 'esper_decisions_total',
+      help: 'Decisions given, by action',
+      labelNames: ['action'],
+      registers,
+    }),
+    events: new Counter({
+      name: 'esper_run_events_total',
+      help: 'Run events accepted, repeats included',
+      registers,
+    }),
+    blobs: new Counter({
+      name: 'esper_blobs_total',
+      help: 'Blob operations by outcome: created, exists, served, missing, corrupt, mismatch',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    streams: new Gauge({
+      name: 'esper_event_streams',
+      help: 'Event streams open now',
+      registers,
+    }),
+  };
+}
