@@ -1,0 +1,224 @@
+/** Checks the arguments of `esper` against the table of commands. Pure: no files, no terminal. */
+import { parseArgs } from 'node:util';
+import { InputError } from '#shared/base/errors.ts';
+import { closestWord } from '#shared/data/closest-word.ts';
+import type { BenchCommandOptions } from './bench-options.ts';
+import { COMMANDS, type CommandSpec } from './commands.ts';
+import type { ExperimentOptions } from './experiment-options.ts';
+import type { TrainOptions } from './train-options.ts';
+
+export type Invocation =
+  | { command: 'train'; options: TrainOptions; json: boolean }
+  | { command: 'experiment'; options: ExperimentOptions; json: boolean }
+  | { command: 'bench'; options: BenchCommandOptions; json: boolean }
+  | { command: 'help'; topic: string | null }
+  | { command: 'version' }
+  /** Programs of their own: cli/esper.mjs starts them without this parser. */
+  | { command: 'serve' | 'doctor' };
+
+const MAX_SEED = 0xffffffff;
+const MAX_STEPS = 10_000_000;
+const DEFAULT_SEEDS = 5;
+const MAX_SAMPLES = 1000;
+const DEFAULT_SAMPLES = 10;
+
+type Values = Record<string, string | boolean | undefined>;
+
+/**
+ * Reads the arguments after the program's name.
+ *
+ * @throws {InputError} Unknown command or option (with the nearest name), missing or superfluous
+ *   argument, value out of range.
+ */
+export function parseArguments(args: readonly string[]): Invocation {
+  const [first, ...rest] = args;
+  if (first === undefined || first === '--help' || first === '-h') {
+    return { command: 'help', topic: null };
+  }
+  if (first === '--version' || first === '-V') return { command: 'version' };
+  const spec = specOf(first);
+  if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', topic: first };
+  const { values, positionals } = scan(first, spec, rest);
+  switch (first) {
+    case 'train':
+      return { command: 'train', options: trainOptions(values, positionals), json: !!values.json };
+    case 'experiment': {
+      const options = experimentOptions(values, positionals);
+      return { command: 'experiment', options, json: !!values.json };
+    }
+    case 'bench': {
+      const options = {
+        only: positionals,
+        samples: integer('samples', values['samples'], 1, MAX_SAMPLES) ?? DEFAULT_SAMPLES,
+        write: text(values['write']),
+        peers: text(values['peers']),
+      };
+      return { command: 'bench', options, json: !!values.json };
+    }
+    case 'help': {
+      const topic = positionals[0] ?? null;
+      if (topic !== null) specOf(topic);
+      expectAtMost('help', positionals, 1);
+      return { command: 'help', topic };
+    }
+    case 'version':
+      expectAtMost('version', positionals, 0);
+      return { command: 'version' };
+    default:
+      return { command: first as 'serve' | 'doctor' };
+  }
+}
+
+function specOf(command: string): CommandSpec {
+  if (Object.hasOwn(COMMANDS, command)) return COMMANDS[command] as CommandSpec;
+  const names = Object.keys(COMMANDS);
+  const guess = closestWord(command, names);
+  const hint = guess ? `did you mean "${guess}"?` : `commands are ${names.join(', ')}`;
+  const what = command.startsWith('-') ? 'option' : 'command';
+  throw new InputError(`Unknown ${what} "${command}": ${hint}`);
+}
+
+function scan(command: string, spec: CommandSpec, args: readonly string[]) {
+  const known = Object.entries(spec.options);
+  const { values, positionals, tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      known.map(([name, o]) => [name, { type: o.value ? 'string' : 'boolean' } as const]),
+    ),
+    // Not strict: the messages of the strict mode name no nearest option.
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const option = Object.hasOwn(spec.options, token.name) ? spec.options[token.name] : undefined;
+    if (!option || token.rawName !== `--${token.name}`) {
+      throw unknownOption(command, token.rawName, Object.keys(spec.options));
+    }
+    // An empty value counts as missing: it is what an unset shell variable leaves behind.
+    if (option.value && (token.value === undefined || token.value === '')) {
+      throw new InputError(
+        `Option "--${token.name}" needs a value: --${token.name} ${option.value}`,
+      );
+    }
+    if (!option.value && token.value !== undefined) {
+      throw new InputError(`Option "--${token.name}" takes no value: remove "=${token.value}"`);
+    }
+  }
+  return { values: values as Values, positionals };
+}
+
+function unknownOption(command: string, typed: string, names: readonly string[]): InputError {
+  const guess = closestWord(typed.replace(/^-+/, ''), names);
+  const help = `npx esper help ${command} lists them`;
+  return new InputError(
+    `Unknown option "${typed}" of "${command}": ${guess ? `did you mean "--${guess}"?` : help}`,
+  );
+}
+
+function expectAtMost(command: string, positionals: readonly string[], count: number): void {
+  const extra = positionals[count];
+  if (extra !== undefined) {
+    throw new InputError(`Command "${command}" does not take the argument "${extra}": remove it`);
+  }
+}
+
+function trainOptions(values: Values, positionals: readonly string[]): TrainOptions {
+  const resume = !!values.resume;
+  const outDirectory = text(values.out);
+  // The run folder holds the experiment, so that a resumed run needs no other name.
+  const target = resume && outDirectory ? (positionals[0] ?? '') : targetOf('train', positionals);
+  expectAtMost('train', positionals, 1);
+  if (resume && values.force) {
+    throw new InputError(
+      'Options "--resume" and "--force" exclude each other: the one continues the run in the ' +
+        'folder, the other replaces it',
+    );
+  }
+  return {
+    target: target === '' ? null : target,
+    outDirectory,
+    seed: integer('seed', values.seed, 0, MAX_SEED),
+    steps: integer('steps', values.steps, 1, MAX_STEPS),
+    replicas: integer('replicas', values.replicas, 1, 256),
+    serverUrl: httpUrl('server', values.server),
+    resume,
+    force: !!values.force,
+    growth: !values['no-growth'],
+  };
+}
+
+function experimentOptions(values: Values, positionals: readonly string[]): ExperimentOptions {
+  const target = targetOf('experiment', positionals);
+  expectAtMost('experiment', positionals, 1);
+  const seeds = integer('seeds', values.seeds, 1, 1000) ?? DEFAULT_SEEDS;
+  const hostBelow = share('host-below', values['host-below']);
+  const grownAbove = share('grown-above', values['grown-above']);
+  const atLeast = integer('at-least', values['at-least'], 1, seeds);
+  if (atLeast !== null && hostBelow === null && grownAbove === null) {
+    throw new InputError(
+      'Option "--at-least" counts seeds that reach a threshold: add --host-below or --grown-above',
+    );
+  }
+  return {
+    target,
+    seeds,
+    firstSeed: integer('first-seed', values['first-seed'], 0, MAX_SEED - seeds + 1),
+    steps: integer('steps', values.steps, 1, MAX_STEPS),
+    outDirectory: text(values.out),
+    hostBelow,
+    grownAbove,
+    atLeast,
+  };
+}
+
+function targetOf(command: string, positionals: readonly string[]): string {
+  const target = positionals[0];
+  if (target !== undefined && target !== '') return target;
+  throw new InputError(
+    `Command "${command}" needs an experiment file or a preset: npx esper ${command} two-spirals`,
+  );
+}
+
+function text(value: string | boolean | undefined): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function integer(
+  name: string,
+  value: string | boolean | undefined,
+  least: number,
+  most: number,
+): number | null {
+  if (typeof value !== 'string') return null;
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= least && number <= most)) {
+    throw new InputError(
+      `Option "--${name}" is "${value}": it must be a whole number from ${least} to ${most}`,
+    );
+  }
+  return number;
+}
+
+/** An accuracy as a share of one; `97` is a likely slip for `0.97`. */
+function share(name: string, value: string | boolean | undefined): number | null {
+  if (typeof value !== 'string') return null;
+  const number = /^\d*\.?\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= 0 && number <= 1) return number;
+  const hint = number > 1 && number <= 100 ? `; did you mean ${number / 100}?` : '';
+  throw new InputError(
+    `Option "--${name}" is "${value}": it must be a share from 0 to 1, such as 0.97${hint}`,
+  );
+}
+
+function httpUrl(name: string, value: string | boolean | undefined): string | null {
+  if (typeof value !== 'string') return null;
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (!url || !['http:', 'https:'].includes(url.protocol)) {
+    throw new InputError(
+      `Option "--${name}" is "${value}": it must be an address like http://127.0.0.1:8787`,
+    );
+  }
+  return url.href.replace(/\/$/, '');
+}

@@ -1,0 +1,11 @@
+/** What `esper bench` was asked to measure. */
+export interface BenchCommandOptions {
+  /** Workloads to measure, and nothing else; empty: everything. */
+  only: readonly string[];
+  /** Samples of each measurement. */
+  samples: number;
+  /** File to write the Markdown page to; null: none. */
+  write: string | null;
+  /** Result file of a peers harness, whose ratios go into the page; null: none. */
+  peers: string | null;
+}

@@ -1,0 +1,117 @@
+/**
+ * The commands and options of `esper`, as data. The parser, the help texts and the suggestions in
+ * error messages all derive from this table.
+ */
+
+export interface OptionSpec {
+  /** Name of the value in help texts; absent: the option is a switch. */
+  value?: string;
+  help: string;
+}
+
+export interface CommandSpec {
+  summary: string;
+  /** Positional arguments in help texts. */
+  operands: string;
+  options: Record<string, OptionSpec>;
+  /** Paragraphs and examples after the options. */
+  details: readonly string[];
+}
+
+/** Every command, in the order of the help text. */
+export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
+  train: {
+    summary: 'Train a network that grows, from an experiment file or a preset',
+    operands: 'FILE|PRESET',
+    options: {
+      out: { value: 'DIR', help: 'run folder (default: runs/<name>-<seed>)' },
+      seed: { value: 'N', help: 'everything random derives from it, 0 to 4294967295' },
+      steps: { value: 'N', help: 'optimizer steps' },
+      replicas: { value: 'R', help: 'independent networks trained together, 1 to 256' },
+      server: { value: 'URL', help: 'workbench server for kernels and decisions' },
+      resume: { help: 'continue the run in the run folder' },
+      force: { help: 'replace the run in the run folder' },
+      'no-growth': { help: 'train the starting host alone' },
+      json: { help: 'one JSON object a line on stdout, everything else on stderr' },
+    },
+    details: [
+      'Ctrl-C finishes the step, saves and exits with 130; --resume goes on from there, to the',
+      'same bits as a run that was never interrupted. A second Ctrl-C ends at once. With --resume',
+      'and --out the experiment may be left out: the run folder holds it.',
+      '',
+      'Examples:',
+      '  npx esper train two-spirals --seed 1 --out runs/a',
+      '  npx esper train two-spirals --seed 1 --out runs/b --no-growth',
+      '  npx esper train --resume --out runs/a',
+      '  npx esper train experiments/optdigits.json --json > run.jsonl',
+    ],
+  },
+  experiment: {
+    summary: 'Compare growth with the starting host alone, over several seeds',
+    operands: 'FILE|PRESET',
+    options: {
+      seeds: { value: 'N', help: 'how many seeds (default: 5)' },
+      'first-seed': { value: 'N', help: "the first of them (default: the experiment's)" },
+      steps: { value: 'N', help: 'optimizer steps of every run' },
+      'host-below': { value: 'SHARE', help: 'count seeds whose host stays under this accuracy' },
+      'grown-above': { value: 'SHARE', help: 'count seeds whose grown network passes it' },
+      'at-least': { value: 'N', help: 'exit with 1 unless N seeds meet the thresholds' },
+      out: { value: 'DIR', help: 'keep every run, and results.json, in this new folder' },
+      json: { help: 'one JSON object a line on stdout, everything else on stderr' },
+    },
+    details: [
+      'Each seed trains twice with the same steps and data: once growing, once with growth off.',
+      'Accuracy is measured on the test rows at the end; a share of 0.97 is 97 %.',
+      '',
+      'Examples:',
+      '  npx esper experiment two-spirals --seeds 10 --host-below 0.8 --grown-above 0.97 --at-least 9',
+      '  npx esper experiment experiments/optdigits.json --seeds 3 --out runs/optdigits',
+    ],
+  },
+  bench: {
+    summary: "Measure the engine on this machine's adapter",
+    operands: '[WORKLOAD…]',
+    options: {
+      samples: { value: 'N', help: 'samples of each measurement (default: 10)' },
+      write: { value: 'FILE', help: 'write the report as a Markdown page' },
+      peers: { value: 'FILE', help: 'results of a peers harness, for the ratios in the page' },
+      json: { help: 'the report as one JSON object on stdout' },
+    },
+    details: [
+      'Without names every workload is measured, and the cost of dormant slots and of replicas.',
+      'Quote medians and ratios: on a shared machine single times mean little.',
+      '',
+      'Examples:',
+      '  npx esper bench mlp_s cnn',
+      '  npx esper bench --write docs/benchmarks.md',
+    ],
+  },
+  serve: {
+    summary: 'Build and serve the dashboard and its API (the same as npm start)',
+    operands: '',
+    options: {
+      port: { value: 'N', help: 'port, 0 for a free one (default: ESPER_PORT or 8787)' },
+      host: { value: 'HOST', help: 'address to bind; other than loopback needs ESPER_TOKEN' },
+      data: { value: 'DIR', help: 'data folder (default: ESPER_DATA_DIR or ./data)' },
+      'print-config': { help: 'print the configuration, secrets masked, and exit' },
+      rebuild: { help: 'build the dashboard even if it is up to date' },
+    },
+    details: ['Other settings come from the environment: docs/server.md lists them.'],
+  },
+  doctor: {
+    summary: 'Check Node, Deno, the browser and the graphics driver',
+    operands: '',
+    options: {
+      install: { help: 'install what is missing, where that is possible' },
+      json: { help: 'the findings as one JSON object' },
+    },
+    details: ['Exit code 0: nothing needed is missing. 1: something is; the fix is printed.'],
+  },
+  help: {
+    summary: 'Explain a command',
+    operands: '[COMMAND]',
+    options: {},
+    details: [],
+  },
+  version: { summary: 'Print the version', operands: '', options: {}, details: [] },
+};

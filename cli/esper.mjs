@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+/**
+ * `npx esper …`: starts the command in the runtime it needs. Plain Node, so that it can say what
+ * is missing. `serve` and `doctor` are Node programs, everything else is cli/main.ts under Deno.
+ */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { denoEnvironment, findDeno, runForeground } from './deno-binary.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Environment variables the command line and the packages it uses may read. */
+const ENVIRONMENT = [
+  'URZA_URL',
+  'TAMIYO_URL',
+  'HTTP_TIMEOUT',
+  'RETRY_ATTEMPTS',
+  'CACHE_SIZE_MB',
+  'MAX_CACHE_ENTRIES',
+  'ESPER_*',
+  'LOG_LEVEL',
+  'NO_COLOR',
+  'COLUMNS',
+];
+
+/** host:port of the services this command may call: `--server URL` and the environment. */
+function servers(args) {
+  const urls = [process.env.URZA_URL, process.env.TAMIYO_URL];
+  args.forEach((arg, i) => {
+    if (arg === '--server') urls.push(args[i + 1]);
+    else if (arg.startsWith('--server=')) urls.push(arg.slice('--server='.length));
+  });
+  // A malformed address is left to the command, which names the option in its message.
+  return urls
+    .filter((url) => url && URL.canParse(url))
+    .map((url) => new URL(url))
+    .filter((url) => url.hostname !== '')
+    .map((url) => `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`);
+}
+
+function permissions(args) {
+  const hosts = servers(args);
+  // Data files and run folders are wherever the person says, so files are not narrowed further.
+  return [
+    '--no-prompt',
+    '--allow-read',
+    '--allow-write',
+    `--allow-env=${ENVIRONMENT.join(',')}`,
+    // Packages that ask for other variables see them unset instead of failing.
+    '--ignore-env',
+    ...(hosts.length > 0 ? [`--allow-net=${hosts.join(',')}`] : []),
+  ];
+}
+
+/** Node programs behind a command; they check their own options. */
+const NODE_COMMANDS = { serve: 'start.mjs', doctor: 'doctor.mjs' };
+
+async function main(args) {
+  const [command, ...rest] = args;
+  const program = Object.hasOwn(NODE_COMMANDS, command ?? '') ? NODE_COMMANDS[command] : undefined;
+  const wantsHelp = rest.includes('--help') || rest.includes('-h');
+  if (program && !wantsHelp) {
+    const extra = command === 'doctor' ? ['--table'] : [];
+    return runForeground(process.execPath, [join(root, 'tools', program), ...extra, ...rest]);
+  }
+  const config = ['--quiet', '--config', join(root, 'deno.json')];
+  const entry = join(root, 'cli', 'main.ts');
+  return runForeground(findDeno(), ['run', ...config, ...permissions(args), entry, ...args], {
+    env: denoEnvironment(),
+  });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(`esper: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,141 @@
+/**
+ * Entry point of `esper` under Deno: reads the arguments, connects terminal and signals, runs the
+ * command and ends with its exit code. The work is in train.ts and experiment.ts.
+ */
+import { InputError, messageOf } from '#shared/base/errors.ts';
+import manifest from '../package.json' with { type: 'json' };
+import { type Invocation, parseArguments } from './arguments.ts';
+import { EXIT, exitCodeOf, exitCodeOfExperiment, exitCodeOfRun, isExpected } from './exit-code.ts';
+import { createExperimentOutput } from './experiment-output.ts';
+import { helpText } from './help-text.ts';
+import { Interrupt } from './interrupt.ts';
+import { createOutput, type TextSink } from './output.ts';
+import type { RunTrain } from './train-options.ts';
+
+/** Writes all of a text; when the reader has gone away (`| head`), `onGone` is called once. */
+function sinkOf(stream: typeof Deno.stdout | typeof Deno.stderr, onGone: () => void): TextSink {
+  let isGone = false;
+  return {
+    isTerminal: stream.isTerminal(),
+    columns() {
+      try {
+        // Some terminals report no width.
+        return Deno.consoleSize().columns || 80;
+      } catch {
+        return 80;
+      }
+    },
+    write(text) {
+      if (isGone) return;
+      let bytes = new TextEncoder().encode(text);
+      try {
+        while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        isGone = true;
+        onGone();
+      }
+    },
+  };
+}
+
+interface Streams {
+  json: boolean;
+  stdout: TextSink;
+  stderr: TextSink;
+  now: () => number;
+}
+
+/** Runs work that Ctrl-C, or a reader that went away, asks to stop. */
+async function stoppable<O extends { note(message: string): void; close(): void }>(
+  json: boolean,
+  stopping: string,
+  createOutputOn: (streams: Streams) => O,
+  work: (output: O, stop: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const interrupt = new Interrupt();
+  const now = () => performance.now();
+  // Nobody reads the results any more: stop and save, as after Ctrl-C.
+  const stdout = sinkOf(Deno.stdout, () => interrupt.request(now()));
+  const stderr = sinkOf(Deno.stderr, () => undefined);
+  const output = createOutputOn({ json, stdout, stderr, now });
+  const onSignal = () => {
+    const request = interrupt.request(now());
+    if (request === 'stop') output.note(`${stopping}; Ctrl-C again ends at once`);
+    if (request !== 'abort') return;
+    output.close();
+    stderr.write('esper: ended at once; what was saved before is kept\n');
+    Deno.exit(EXIT.interrupted);
+  };
+  // Windows knows SIGINT and SIGBREAK only.
+  const signals: Deno.Signal[] = Deno.build.os === 'windows' ? ['SIGINT'] : ['SIGINT', 'SIGTERM'];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  try {
+    return await work(output, interrupt.signal);
+  } finally {
+    output.close();
+    for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+function train({ json, options }: Extract<Invocation, { command: 'train' }>): Promise<number> {
+  return stoppable(json, 'stopping: saving the run', createOutput, async (output, stop) => {
+    // Loaded late, so that help and argument errors do not wait for the engine.
+    const { runTrain }: { runTrain: RunTrain } = await import('./train.ts');
+    const result = await runTrain(options, output, stop);
+    output.finish(result);
+    return exitCodeOfRun(result);
+  });
+}
+
+function experiment({
+  json,
+  options,
+}: Extract<Invocation, { command: 'experiment' }>): Promise<number> {
+  return stoppable(json, 'stopping', createExperimentOutput, async (output, stop) => {
+    const { runExperiment } = await import('./experiment.ts');
+    const { runs, result } = await runExperiment(options, output, stop);
+    output.finish(runs, result);
+    return exitCodeOfExperiment(result);
+  });
+}
+
+function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Promise<number> {
+  return stoppable(json, 'stopping', createOutput, async (output, stop) => {
+    const { runBench } = await import('./bench-command.ts');
+    const { report, text } = await runBench(options, (message) => output.note(message), stop);
+    console.log(json ? JSON.stringify(report) : text.trimEnd());
+    return stop.aborted ? EXIT.interrupted : EXIT.done;
+  });
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const invocation = parseArguments(args);
+  switch (invocation.command) {
+    case 'train':
+      return await train(invocation);
+    case 'experiment':
+      return await experiment(invocation);
+    case 'bench':
+      return await bench(invocation);
+    case 'help':
+      console.log(helpText(invocation.topic).trimEnd());
+      return EXIT.done;
+    case 'version':
+      console.log(manifest.version);
+      return EXIT.done;
+    default:
+      throw new InputError(
+        `Cannot run "${invocation.command}" under Deno directly: type npx esper ${invocation.command}`,
+      );
+  }
+}
+
+try {
+  Deno.exit(await run(Deno.args));
+} catch (error) {
+  // A stack helps only where the message was not written for the person who reads it.
+  const stack = !isExpected(error) && error instanceof Error ? error.stack : undefined;
+  console.error(`esper: ${stack ?? messageOf(error)}`);
+  Deno.exit(exitCodeOf(error));
+}

@@ -1,0 +1,114 @@
+/**
+ * Trains one run to its end, whatever the end is: device losses are survived, a run that cannot go
+ * on is finished as failed. `esper train` and `esper experiment` both train this way.
+ */
+import {
+  DeviceLostError,
+  DivergedError,
+  messageOf,
+  StorageFullError,
+} from '#shared/base/errors.ts';
+import type { Experiment } from '#shared/contracts/experiment.ts';
+import type { Dataset } from '#shared/data/dataset.ts';
+import { fileRunStorage } from '#shared/platform/deno.ts';
+import { type OpenRun, openRun } from '#shared/workbench/open-run.ts';
+import type { Bench } from './bench.ts';
+import { grouped } from './progress.ts';
+import type { RunFinished, TrainOutput } from './train-options.ts';
+
+/** Device losses in a row after which the run is given up. */
+const MAX_LOSSES = 3;
+
+export interface TrainingRun {
+  bench: Bench;
+  experiment: Experiment;
+  /** Loaded for this experiment. */
+  dataset: Dataset;
+  runId: string;
+  /** Run folder; null: nothing is kept. */
+  folder: string | null;
+  resume: boolean;
+  output: TrainOutput;
+  stop: AbortSignal;
+  /** Told once the network is built. */
+  onReady?(run: OpenRun): void;
+}
+
+/** @returns The last event of the run's log. */
+export async function trainRun(run: TrainingRun): Promise<RunFinished> {
+  const { bench, output } = run;
+  let { resume } = run;
+  for (let losses = 0; ; losses++) {
+    try {
+      return await trainOnce({ ...run, resume });
+    } catch (error) {
+      if (!(error instanceof DeviceLostError) || losses + 1 >= MAX_LOSSES) throw error;
+      await bench.close();
+      resume = run.folder !== null && (await hasCheckpoint(run.folder));
+      const where = resume ? 'the last checkpoint' : 'the start';
+      output.warn(`${messageOf(error)}; going on from ${where} on a new device`);
+    }
+  }
+}
+
+async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<RunFinished> {
+  const { bench, dataset, experiment, folder, output, resume, runId, stop } = options;
+  const storage = folder === null ? null : fileRunStorage(folder);
+  let finished: RunFinished | null = null;
+  let run: OpenRun | null = null;
+  try {
+    run = await openRun(await bench.get(), {
+      runId,
+      experiment,
+      dataset,
+      storage,
+      resume,
+      onEvent: (event) => {
+        if (event.type === 'run.finished') finished = event;
+        output.event(event);
+      },
+      onSteps: (first, metrics) => {
+        const last = metrics.at(-1)!;
+        output.progress({
+          step: first + metrics.length,
+          totalSteps: experiment.steps,
+          loss: last.loss[0]!,
+          accuracy: last.correct[0]! / last.count[0]!,
+          parameters: run?.trainer.parameters ?? null,
+        });
+      },
+    });
+    options.onReady?.(run);
+    const { trainer } = run;
+    try {
+      const done = await trainer.train(Number.POSITIVE_INFINITY, () => stop.aborted);
+      await trainer.finish(done ? 'done' : 'interrupted');
+    } catch (error) {
+      if (!(error instanceof DivergedError || error instanceof StorageFullError)) throw error;
+      // A full disk also refuses the last event; it has been shown by then.
+      await trainer.finish('failed', failureText(error, trainer.step, folder)).catch(() => {});
+      if (!finished) throw error;
+    }
+    if (!finished) throw new Error('The run ended without its last event');
+    return finished;
+  } finally {
+    await run?.close();
+    await storage?.close().catch(() => undefined);
+  }
+}
+
+function failureText(error: Error, step: number, folder: string | null): string {
+  if (!(error instanceof StorageFullError) || folder === null) return error.message;
+  return (
+    `${error.message}. Training stopped at step ${grouped(step)}; what was saved before is kept, ` +
+    'and --resume goes on from there'
+  );
+}
+
+/** Whether there is anything that a run in the folder could go on from. */
+export async function hasCheckpoint(folder: string): Promise<boolean> {
+  const storage = fileRunStorage(folder);
+  const names = await storage.blobs.list('checkpoint');
+  await storage.close();
+  return names.some((name) => name.endsWith('.safetensors'));
+}
