@@ -1,0 +1,73 @@
+/** One line for each kind of event in the log. */
+import type { RunEvent } from '../../../shared/contracts/events.ts';
+import { formatMeasured, formatShare } from '../../ui/format.ts';
+import { STAGE_LOOKS } from '../../ui/stage.ts';
+
+export const EVENT_GROUPS = ['growth', 'training', 'system'] as const;
+export type EventGroup = (typeof EVENT_GROUPS)[number];
+
+/** Decisions have their own panel; metrics and health are charts. */
+const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
+  'run.started': 'system',
+  metrics: null,
+  evaluation: 'training',
+  health: null,
+  decision: null,
+  command: 'growth',
+  gate: 'growth',
+  transition: 'growth',
+  governor: 'training',
+  checkpoint: 'system',
+  notice: 'system',
+  'run.finished': 'system',
+};
+
+/** The filter an event falls under, or null when the timeline leaves it out. */
+export function eventGroup(event: RunEvent): EventGroup | null {
+  return GROUPS[event.type];
+}
+
+const SPLITS = { train: 'Training', validation: 'Validation', test: 'Test' } as const;
+const ENDS = { done: 'Finished', interrupted: 'Interrupted', failed: 'Failed' } as const;
+
+export function eventText(event: RunEvent): string {
+  switch (event.type) {
+    case 'run.started':
+      return `${event.resumed ? 'Resumed' : 'Started'} on ${event.adapter}`;
+    case 'evaluation':
+      return `${SPLITS[event.split]} loss ${formatMeasured(event.loss[0])}, accuracy ${formatShare(event.accuracy[0])}`;
+    case 'command': {
+      const who = { person: 'You', policy: 'Policy', replay: 'Replay' }[event.origin];
+      const verdict = event.accepted ? '' : `: refused, ${event.reason ?? 'no reason given'}`;
+      return `${who}: ${commandText(event.command)}${verdict}`;
+    }
+    case 'gate': {
+      const failed = event.checks.filter((check) => !check.passed).map((check) => check.name);
+      const verdict = event.passed ? 'passed' : `not passed (${failed.join(', ') || 'no check'})`;
+      return `Gate ${event.gate} of ${event.layerId} slot ${event.slot} ${verdict}`;
+    }
+    case 'transition': {
+      const who = event.seedId ?? `slot ${event.slot}`;
+      const [from, to] = [STAGE_LOOKS[event.from].label, STAGE_LOOKS[event.to].label];
+      return `${who} in ${event.layerId}: ${from} → ${to} (${event.cause})`;
+    }
+    case 'governor':
+      return `Governor went back to step ${event.restoredStep}: ${event.cause}`;
+    case 'checkpoint':
+      return `Checkpoint ${event.digest.slice(0, 19)}…`;
+    case 'notice':
+      return event.message;
+    case 'run.finished':
+      return `${ENDS[event.status]}: test accuracy ${formatShare(event.testAccuracy)}, ${event.parameters} parameters, ${event.digest.slice(0, 19)}…`;
+    default:
+      return event.type;
+  }
+}
+
+function commandText(command: Extract<RunEvent, { type: 'command' }>['command']): string {
+  if (command.kind === 'setLearningRate') return `learning rate ${command.learningRate}`;
+  const where = `${command.layerId} slot ${command.slot}`;
+  if (command.kind === 'germinate') return `germinate ${command.blueprint} in ${where}`;
+  if (command.kind === 'setAlpha') return `alpha of ${where} to ${command.alpha}`;
+  return `${command.kind === 'cull' ? 'prune' : command.kind} ${where}`;
+}

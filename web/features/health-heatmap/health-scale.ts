@@ -1,0 +1,81 @@
+/** Which signals the heatmap shows, and how strongly each value is coloured. */
+import type { HealthSignal } from '../../../shared/contracts/health.ts';
+
+export type SignalKey = Exclude<keyof HealthSignal, 'layerId' | 'seedId' | 'step'>;
+
+export interface SignalColumn {
+  key: SignalKey;
+  label: string;
+  meaning: string;
+  /** `share`: of [0, 1] as it is; `log`: by magnitude among the column's values. */
+  scale: 'share' | 'log';
+}
+
+export const SIGNAL_COLUMNS: readonly SignalColumn[] = [
+  {
+    key: 'activationVariance',
+    label: 'Act. variance',
+    meaning:
+      'Mean over units of the variance over the batch; near zero means the layer says little',
+    scale: 'log',
+  },
+  {
+    key: 'deadUnitRatio',
+    label: 'Dead units',
+    meaning: 'Share of units that stay silent over the whole batch',
+    scale: 'share',
+  },
+  {
+    key: 'meanCorrelation',
+    label: 'Correlation',
+    meaning: 'Mean correlation of neighbouring units; near 1 means they repeat each other',
+    scale: 'share',
+  },
+  {
+    key: 'gradientNorm',
+    label: 'Grad. norm',
+    meaning: 'Length of the gradient of the parameters',
+    scale: 'log',
+  },
+  {
+    key: 'gradientVariance',
+    label: 'Grad. variance',
+    meaning: 'Variance of the gradient over the parameters',
+    scale: 'log',
+  },
+  {
+    key: 'gradientRatio',
+    label: 'Seed/host',
+    meaning: 'Gradient of the seed against its host, per parameter; only seeds have one',
+    scale: 'log',
+  },
+  {
+    key: 'latencyMs',
+    label: 'Time, ms',
+    meaning: 'Wall time of a training step spent in the layer',
+    scale: 'log',
+  },
+];
+
+/**
+ * Colour strength of a value in [0, 1]; null stays null, for it is not a small value.
+ *
+ * @param column All values of the same signal, for scales that compare.
+ */
+export function heat(
+  value: number | null,
+  scale: SignalColumn['scale'],
+  column: readonly (number | null)[],
+): number | null {
+  if (value === null) return null;
+  if (scale === 'share') return Math.min(1, Math.abs(value));
+  const logs = column
+    .filter((v): v is number => v !== null && v !== 0)
+    .map((v) => Math.log10(Math.abs(v)));
+  if (logs.length === 0 || value === 0) return 0;
+  const low = Math.min(...logs);
+  const high = Math.max(...logs);
+  // A decade at least, so that near-equal values do not look far apart.
+  const span = Math.max(1, high - low);
+  return Math.min(1, Math.max(0, 0.15 + (0.85 * (Math.log10(Math.abs(value)) - low)) / span));
+}

@@ -1,0 +1,66 @@
+/** What a step costs: dispatches, memory, and how well the kernel cache serves. */
+import { useRunStore } from '../../run-store.ts';
+import { formatBytes, formatCount, UNMEASURED } from '../../ui/format.ts';
+import { Meter } from '../../ui/meter.tsx';
+import { Empty, Panel } from '../../ui/panel.tsx';
+import styles from './kernel-memory.module.css';
+
+export function KernelMemory({ className }: { className?: string | undefined }) {
+  const cache = useRunStore((s) => s.snapshot?.cache ?? null);
+  const memory = useRunStore((s) => s.snapshot?.memory ?? null);
+  const dispatches = useRunStore((s) => s.snapshot?.dispatchesPerStep ?? 0);
+  const isPrepared = cache !== null && memory !== null && dispatches > 0;
+  return (
+    <Panel title="Kernels and memory" className={className}>
+      {isPrepared ? (
+        <dl className={styles['facts']}>
+          <Fact term="Dispatches per step" value={formatCount(dispatches)} />
+          <Fact term="Parameters" value={formatBytes(memory.parameterBytes)} />
+          <Fact
+            term="Kernel cache"
+            value={`${formatCount(cache.entries)} kernels, ${formatBytes(cache.bytes)}`}
+          />
+          <Fact term="Cache hits" value={hitRate(cache)} />
+          <Fact term="Evictions" value={formatCount(cache.evictions)} />
+          <Arena {...memory} />
+        </dl>
+      ) : (
+        <Empty title="No plan yet">It is made when a run is prepared.</Empty>
+      )}
+    </Panel>
+  );
+}
+
+function hitRate({ hits, misses }: { hits: number; misses: number }): string {
+  const asked = hits + misses;
+  if (asked === 0) return UNMEASURED;
+  return `${((hits / asked) * 100).toFixed(0)} % of ${formatCount(asked)}`;
+}
+
+function Fact({ term, value }: { term: string; value: string }) {
+  return (
+    <div className={styles['fact']}>
+      <dt>{term}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Arena({
+  arenaBytes,
+  withoutReuseBytes,
+}: {
+  arenaBytes: number;
+  withoutReuseBytes: number;
+}) {
+  const share = withoutReuseBytes > 0 ? arenaBytes / withoutReuseBytes : 1;
+  return (
+    <div className={styles['arena']}>
+      <dt>Activations in one arena</dt>
+      <dd>
+        {formatBytes(arenaBytes)} instead of {formatBytes(withoutReuseBytes)}
+        <Meter label="Arena size against memory without reuse" value={share} />
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,132 @@
+/** Who decides on growth, and what seeds may become. */
+import {
+  Experiment,
+  type GrowthSpec,
+  type PolicySpec,
+} from '../../../shared/contracts/experiment.ts';
+import { AlphaCurve, BlendMode } from '../../../shared/contracts/seed.ts';
+import { editDraft, useDraftStore } from '../../draft-store.ts';
+import { issueFor } from '../../experiment-issues.ts';
+import { CheckField, NumberField, SelectField, TextValueField } from '../../ui/field.tsx';
+import styles from './run-control.module.css';
+
+const POLICIES = [
+  { value: 'heuristic', label: 'Heuristic: acts on its own' },
+  { value: 'manual', label: 'Manual: you decide' },
+  { value: 'none', label: 'None: the host alone' },
+] as const;
+
+const BLENDS: Record<BlendMode, string> = {
+  add: 'Add',
+  replace: 'Replace',
+  multiply: 'Multiply',
+  gate: 'Gate',
+};
+
+const formatNames = (names: readonly string[] | undefined): string => (names ?? []).join(', ');
+const parseNames = (text: string): string[] | undefined => {
+  const names = text.split(/[\s,;]+/).filter((name) => name !== '');
+  return names.length > 0 ? names : undefined;
+};
+
+function editGrowth(change: Partial<GrowthSpec>): void {
+  editDraft((draft) => ({ ...draft, growth: { ...draft.growth, ...change } }));
+}
+
+/** An empty list means every blueprint; the contract wants the key absent then. */
+function setBlueprints(names: string[] | undefined): void {
+  editDraft((draft) => {
+    const { blueprints: _, ...growth } = draft.growth;
+    return { ...draft, growth: names ? { ...growth, blueprints: names } : growth };
+  });
+}
+
+export function GrowthSettings() {
+  const growth = useDraftStore((s) => s.draft.growth);
+  const policy = useDraftStore((s) => s.draft.policy);
+  const issues = useDraftStore((s) => s.validation.issues);
+  const number = (
+    key:
+      | 'slotsPerLayer'
+      | 'maxSeeds'
+      | 'trainingSteps'
+      | 'alphaSteps'
+      | 'holdingSteps'
+      | 'maxConcurrent',
+    label: string,
+  ) => (
+    <NumberField
+      label={label}
+      value={growth[key]}
+      issue={issueFor(issues, `growth.${key}`)}
+      onChange={(value) => editGrowth({ [key]: value })}
+    />
+  );
+  return (
+    <fieldset className={styles['group']}>
+      <legend>Growth</legend>
+      <CheckField
+        label="Layers carry seed slots"
+        checked={growth.enabled}
+        onChange={(enabled) => editGrowth({ enabled })}
+      />
+      {growth.enabled && (
+        <>
+          <SelectField<PolicySpec['kind']>
+            label="Policy"
+            value={policy.kind}
+            options={POLICIES}
+            onChange={(kind) =>
+              editDraft((d) => ({
+                ...d,
+                policy: Experiment.shape.policy.parse(
+                  kind === 'heuristic' ? { kind, settings: {} } : { kind },
+                ),
+              }))
+            }
+          />
+          <div className={styles['pair']}>
+            <SelectField
+              label="Blend mode"
+              value={growth.blendMode}
+              options={BlendMode.options.map((value) => ({ value, label: BLENDS[value] }))}
+              onChange={(blendMode) => editGrowth({ blendMode })}
+            />
+            {number('maxSeeds', 'Seeds at most')}
+          </div>
+          <TextValueField<string[] | undefined>
+            label="Blueprints, in order of preference"
+            hint="Empty: all that fit the layer"
+            value={growth.blueprints}
+            format={formatNames}
+            parse={parseNames}
+            issue={issueFor(issues, 'growth.blueprints')}
+            onChange={setBlueprints}
+          />
+          <details className={styles['more']}>
+            <summary>Stage lengths and slots</summary>
+            <div>
+              <div className={styles['pair']}>
+                {number('trainingSteps', 'Training steps')}
+                {number('alphaSteps', 'Blending steps')}
+              </div>
+              <div className={styles['pair']}>
+                {number('holdingSteps', 'Holding steps')}
+                <SelectField
+                  label="Alpha curve"
+                  value={growth.alphaCurve}
+                  options={AlphaCurve.options.map((value) => ({ value, label: value }))}
+                  onChange={(alphaCurve) => editGrowth({ alphaCurve })}
+                />
+              </div>
+              <div className={styles['pair']}>
+                {number('slotsPerLayer', 'Slots per layer')}
+                {number('maxConcurrent', 'Live at once')}
+              </div>
+            </div>
+          </details>
+        </>
+      )}
+    </fieldset>
+  );
+}

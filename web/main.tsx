@@ -1,0 +1,27 @@
+/** Entry point of the page: the worker, the stores, the first render. */
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import { EngineClient } from './engine-client.ts';
+import { startPage } from './page-start.ts';
+import { createRunActions } from './run-actions.ts';
+import { receiveMessage } from './run-store.ts';
+import { loadTheme } from './theme.ts';
+import './ui/tokens.css';
+
+const worker = new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module' });
+const client = new EngineClient(worker);
+client.listen(receiveMessage);
+const actions = createRunActions(client);
+const isEmbed = new URLSearchParams(location.search).get('embed') === '1';
+
+loadTheme();
+createRoot(document.getElementById('root') as HTMLElement).render(
+  <StrictMode>
+    <QueryClientProvider client={new QueryClient()}>
+      <App actions={actions} isEmbed={isEmbed} />
+    </QueryClientProvider>
+  </StrictMode>,
+);
+void startPage(actions);
