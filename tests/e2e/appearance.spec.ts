@@ -1,0 +1,71 @@
+/** The page is accessible and fits in light and dark, wide and narrow, and stays responsive. */
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { MANUAL } from './experiments.ts';
+import { measureMainThread } from './main-thread.ts';
+import { expect, test } from './workbench-test.ts';
+
+/** Accessibility faults, each with the first element that has it. */
+async function violations(page: Page): Promise<string[]> {
+  // Motion would make half-faded colours count.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  const result = await new AxeBuilder({ page }).analyze();
+  return result.violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`);
+}
+
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [1440, 390]) {
+    test.describe(`at ${width}, ${colorScheme}`, () => {
+      test.use({ colorScheme, viewport: { width, height: 900 } });
+
+      test('is accessible and fits', async ({ dashboard, page }, testInfo) => {
+        await dashboard.open();
+        expect(await violations(page), 'before the run').toEqual([]);
+        await dashboard.start.click();
+        await expect(page.getByRole('article').filter({ hasText: 'Training' })).toBeVisible({
+          timeout: 30_000,
+        });
+        await page.keyboard.press('Space');
+        await expect(dashboard.status).toHaveText('Paused');
+        expect(await violations(page), 'in mid-run').toEqual([]);
+        expect(await overflow(page)).toBeLessThanOrEqual(0);
+        const body = await page.screenshot({ fullPage: true });
+        await testInfo.attach('page.png', { body, contentType: 'image/png' });
+      });
+    });
+  }
+}
+
+for (const [width, colorScheme] of [
+  [1440, 'dark'],
+  [390, 'light'],
+] as const) {
+  test.describe(`at ${width}, ${colorScheme}`, () => {
+    test.use({ colorScheme, viewport: { width, height: 900 } });
+
+    test('shows predictions accessibly', async ({ dashboard, page }) => {
+      await dashboard.open({ ...MANUAL, name: 'signals', data: { source: 'signals' } });
+      await dashboard.button('Train 10 steps').click();
+      await expect(page.getByLabel('Surest mistakes').getByRole('listitem')).toHaveCount(12);
+      expect(await violations(page)).toEqual([]);
+      expect(await overflow(page)).toBeLessThanOrEqual(0);
+    });
+  });
+}
+
+test('has no long task while it trains', async ({ browser, dashboard, page }, testInfo) => {
+  await dashboard.open();
+  const { mostCpuMs, wallMs } = await measureMainThread(browser, page, async () => {
+    await dashboard.start.click();
+    await expect(dashboard.status).toHaveText('Finished', { timeout: 90_000 });
+  });
+  const waited = wallMs.length > 0 ? wallMs.join(', ') : 'none';
+  const description = `most of one task ${mostCpuMs} ms; over 50 ms by the clock: ${waited}`;
+  testInfo.annotations.push({ type: 'main thread', description });
+  expect(mostCpuMs).toBeGreaterThan(0);
+  expect(mostCpuMs).toBeLessThanOrEqual(50);
+});

@@ -1,0 +1,75 @@
+/**
+ * The page of kernels.html: runs every parity case, or with ?tiles every tile, and shows and
+ * publishes the verdicts.
+ */
+import { openDevice } from '../../shared/engine/gpu/device.ts';
+import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
+import { CASES } from '../gpu/cases.ts';
+import { firstDifference, runCase, type Verdict } from '../gpu/run-case.ts';
+import { FixedCandidate, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
+
+export interface KernelReport {
+  adapter: AdapterInfo;
+  verdicts: Verdict[];
+  seconds: number;
+}
+
+declare global {
+  interface Window {
+    /** Settles when all cases have run; rejects when there is no adapter. */
+    kernelReport: Promise<KernelReport>;
+  }
+}
+
+function show(verdict: Verdict): void {
+  const row = document.createElement('tr');
+  const cells = [
+    verdict.name,
+    verdict.ok ? 'ok' : verdict.failures.join('; '),
+    verdict.deviation.toPrecision(3),
+    verdict.limit === null ? 'exact' : String(verdict.limit),
+  ];
+  for (const text of cells) row.insertCell().textContent = text;
+  document.querySelector('#verdicts')?.append(row);
+}
+
+/** Every other tile of every kernel, those with subgroups included: the default's bits. */
+async function runTiles(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
+  for (let index = 1; index <= OTHERS; index++) {
+    const tuner = new FixedCandidate(index);
+    const { device, adapter, quads } = backend;
+    const other = new GpuBackend(device, adapter, { quads, tuner });
+    for (const c of TILE_CASES) {
+      const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
+      add({
+        ...{ name: `${c.name}/candidate-${index}`, ok: name === null, deviation: 0, limit: null },
+        failures: name === null ? [] : [`${name}: other bits than with the default tile`],
+      });
+    }
+  }
+}
+
+async function run(): Promise<KernelReport> {
+  const { device, adapter, quads } = await openDevice(navigator.gpu);
+  const backend = new GpuBackend(device, adapter, { quads });
+  const line = document.querySelector('#adapter');
+  if (line) line.textContent = `${backend.adapter.name} (${backend.adapter.kind})`;
+  const start = performance.now();
+  const verdicts: Verdict[] = [];
+  const add = (verdict: Verdict) => {
+    show(verdict);
+    verdicts.push(verdict);
+  };
+  if (location.search === '?tiles') await runTiles(backend, add);
+  else for (const parityCase of CASES) add(await runCase(backend, parityCase));
+  const report = {
+    adapter: backend.adapter,
+    verdicts,
+    seconds: (performance.now() - start) / 1000,
+  };
+  backend.dispose();
+  return report;
+}
+
+window.kernelReport = run();

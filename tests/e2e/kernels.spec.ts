@@ -1,0 +1,62 @@
+/**
+ * Every kernel against the float64 reference in the browser: the cases of tests/gpu/cases.ts, on a
+ * page of its own that is no part of the built dashboard.
+ */
+import { fileURLToPath } from 'node:url';
+import { expect, type Page, type TestInfo, test } from '@playwright/test';
+import { createServer, type ViteDevServer } from 'vite';
+import { wgslText } from '../../vite.config.ts';
+import { CASES } from '../gpu/cases.ts';
+import { OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
+import type { KernelReport } from './kernels-page.ts';
+
+/** A CPU renderer compiles some four hundred shaders and runs them. */
+const TIMEOUT_MS = 300_000;
+
+let server: ViteDevServer;
+
+test.beforeAll(async () => {
+  server = await createServer({
+    configFile: false,
+    root: fileURLToPath(new URL('../..', import.meta.url)),
+    plugins: [wgslText()],
+    logLevel: 'error',
+    optimizeDeps: { noDiscovery: true },
+    server: { host: '127.0.0.1', port: 0, watch: null, hmr: false },
+  });
+  await server.listen();
+});
+
+test.afterAll(async () => {
+  await server.close();
+});
+
+/** Opens the page and waits for its verdicts. */
+async function reportOf(page: Page, testInfo: TestInfo, search = ''): Promise<KernelReport> {
+  test.setTimeout(TIMEOUT_MS);
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  const address = server.resolvedUrls?.local[0];
+  await page.goto(`${address}tests/e2e/kernels.html${search}`);
+  await page.waitForFunction(() => 'kernelReport' in window);
+  const report = await page.evaluate(() => window.kernelReport);
+  await testInfo.attach('verdicts.json', {
+    body: JSON.stringify(report, null, 2),
+    contentType: 'application/json',
+  });
+  expect(problems).toEqual([]);
+  for (const verdict of report.verdicts) {
+    expect.soft(verdict.failures, verdict.name).toEqual([]);
+  }
+  return report;
+}
+
+test('every kernel agrees with the reference', async ({ page }, testInfo) => {
+  const report = await reportOf(page, testInfo);
+  expect(report.verdicts.map((v) => v.name)).toEqual(CASES.map((c) => c.name));
+});
+
+test('every tile of a kernel gives the same bits', async ({ page }, testInfo) => {
+  const report = await reportOf(page, testInfo, '?tiles');
+  expect(report.verdicts).toHaveLength(TILE_CASES.length * OTHERS);
+});

@@ -1,0 +1,67 @@
+/** A person's own table, chosen or dropped on the page. */
+import type { Page } from '@playwright/test';
+import { expect, test } from './workbench-test.ts';
+
+const ROWS = Array.from({ length: 120 }, (_, i) => {
+  const angle = (i / 120) * 2 * Math.PI;
+  return `${Math.cos(angle).toFixed(4)},${Math.sin(angle).toFixed(4)},${i < 60 ? 'north' : 'south'}`;
+});
+
+async function choose(page: Page, name: string, lines: readonly string[]): Promise<void> {
+  await page.getByLabel('Own data, a CSV file').setInputFiles({
+    name,
+    mimeType: 'text/csv',
+    buffer: Buffer.from(`${lines.join('\n')}\n`),
+  });
+}
+
+test('trains on a dropped CSV file and finds it again after a reload', async ({
+  dashboard,
+  page,
+}) => {
+  await dashboard.open();
+  const transfer = await page.evaluateHandle(
+    (text) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], 'compass.csv', { type: 'text/csv' }));
+      return data;
+    },
+    `x,y,side\n${ROWS.join('\n')}\n`,
+  );
+  await page
+    .getByText('Drop your own CSV')
+    .dispatchEvent('drop', { dataTransfer: transfer as unknown as object });
+  await expect(dashboard.messages).toContainText('compass.csv is the data now');
+  await page.getByLabel('Batch').fill('16');
+  await page.getByLabel('Steps', { exact: true }).fill('150');
+  await dashboard.start.click();
+  const { testAccuracy } = await dashboard.waitForEnd();
+  expect(testAccuracy).toBeGreaterThan(0.9);
+  await expect(page.getByRole('figure').filter({ hasText: 'north' })).toContainText('south');
+  await page.reload();
+  await expect(dashboard.status).toHaveText('Finished');
+});
+
+test('names file and line of a ragged CSV and lets the person go on', async ({
+  dashboard,
+  page,
+}) => {
+  await dashboard.open();
+  await choose(page, 'ragged.csv', ['x,y,side', ...ROWS.slice(0, 5), '0.5,north', ...ROWS]);
+  await page.getByLabel('Batch').fill('16');
+  await dashboard.start.click();
+  await expect(dashboard.notices).toContainText('Cannot read ragged.csv:7: 2 columns, expected 3');
+  await expect(dashboard.status).toHaveText('Failed');
+  await choose(page, 'whole.csv', ['x,y,side', ...ROWS]);
+  await dashboard.button('Start again').click();
+  await dashboard.waitForStep(1);
+  await expect(dashboard.status).toHaveText('Training');
+});
+
+test('names file, line and value of a number that is none', async ({ dashboard, page }) => {
+  await dashboard.open();
+  await choose(page, 'nan.csv', ['x,y,side', ...ROWS.slice(0, 3), 'NaN,0.5,north', ...ROWS]);
+  await page.getByLabel('Batch').fill('16');
+  await dashboard.start.click();
+  await expect(dashboard.notices).toContainText('Cannot read nan.csv:5, column "x": "NaN" is not');
+});

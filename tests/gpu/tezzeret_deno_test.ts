@@ -1,0 +1,191 @@
+/**
+ * The forge on a real adapter: every built-in blueprint passes every check, a planted fault does
+ * not, and what else runs on the device is not disturbed.
+ */
+import assert from 'node:assert/strict';
+import { LIBRARY_NAMES, libraryBlueprint } from '../../shared/blueprints/library.ts';
+import type { HostShape } from '../../shared/contracts/blueprint.ts';
+import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import type { Plan } from '../../shared/engine/plan/plan.ts';
+import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
+import {
+  countingBackend,
+  faultyBackend,
+  type PlantedFault,
+} from '../../shared/tezzeret/_test-backend.ts';
+import { rejection } from '../../shared/tezzeret/artifact.ts';
+import { compileArtifact } from '../../shared/tezzeret/compiler.ts';
+import { seedFragment } from '../../shared/tezzeret/fragment.ts';
+import { type FragmentInputs, FragmentRun } from '../../shared/tezzeret/fragment-run.ts';
+import { arenaOf, nonZeroValues, uniformRows } from '../../shared/tezzeret/test-values.ts';
+
+const device = await createGpuBackend(navigator.gpu);
+const reference = createReferenceBackend();
+
+const HOSTS: Record<'linear' | 'conv2d', readonly HostShape[]> = {
+  // Two features, one layer inside an MLP, and the first dense layer of a CNN.
+  linear: [
+    { kind: 'linear', input: [2], outFeatures: 6 },
+    { kind: 'linear', input: [64], outFeatures: 10 },
+    { kind: 'linear', input: [3, 3, 5], outFeatures: 7 },
+  ],
+  // A first layer, and one with a stride, odd sizes and channels that need padding.
+  conv2d: [
+    { kind: 'conv2d', input: [12, 12, 1], outChannels: 8, kernelSize: 3, stride: 1, padding: 1 },
+    { kind: 'conv2d', input: [7, 9, 5], outChannels: 6, kernelSize: 3, stride: 2, padding: 1 },
+  ],
+};
+
+const compile = (name: string, host: HostShape) =>
+  compileArtifact(libraryBlueprint(name), host, { backend: device, reference, pipeline: 'fast' });
+
+const test = (name: string, fn: () => Promise<void>) =>
+  // The device and its readbacks outlive a single test.
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+
+for (const name of [...LIBRARY_NAMES, 'widen-8-gelu', 'widen-8-sigmoid']) {
+  const kind = libraryBlueprint(name).host === 'conv2d' ? 'conv2d' : 'linear';
+  for (const host of HOSTS[kind]) {
+    test(`forge validates ${name} on ${JSON.stringify(host)}`, async () => {
+      const { manifest } = await compile(name, host);
+      assert.equal(rejection(manifest), null);
+      assert.equal(manifest.verification.checks.length, 7);
+      assert.equal(manifest.verification.adapter, device.adapter.name);
+      assert.equal(manifest.family, device.adapter.kind);
+    });
+  }
+}
+
+for (const [name, host] of [
+  ['widen-8', HOSTS.linear[0]!],
+  ['conv3x3-8', HOSTS.conv2d[1]!],
+] as const) {
+  test(`forge gives the same bytes twice for ${name}`, async () => {
+    const [a, b] = [await compile(name, host), await compile(name, host)];
+    assert.equal(a.wgsl, b.wgsl);
+    assert.deepEqual(a.weights, b.weights);
+    // The verification repeats bit for bit on one adapter, so the whole artifact does.
+    assert.equal(a.id, b.id);
+  });
+
+  const faults: Record<string, [PlantedFault, string]> = {
+    forward: [
+      {
+        output: (output, values) => {
+          if (output === 's') values[4] = values[4]! * 1.01;
+        },
+      },
+      'forward',
+    ],
+    'input gradient': [
+      {
+        output: (output, values) => {
+          if (output === 'd_x') values[values.length - 4] = -values[values.length - 4]! - 1e-2;
+        },
+      },
+      'gradients',
+    ],
+    'parameter gradient': [
+      { buffer: (_label, values) => values.set(values.map((v) => v * 1.001)) },
+      'gradients',
+    ],
+  };
+  for (const [what, [fault, check]] of Object.entries(faults)) {
+    test(`forge rejects a wrong ${what} of ${name}`, async () => {
+      const { manifest } = await compileArtifact(libraryBlueprint(name), host, {
+        backend: faultyBackend(device, fault),
+        reference,
+        pipeline: 'fast',
+      });
+      const failed = manifest.verification.checks.filter((each) => !each.passed);
+      assert.equal(manifest.verification.status, 'rejected');
+      assert.deepEqual(
+        failed.map((each) => each.name),
+        [check],
+      );
+    });
+  }
+}
+
+/** The plan with other values of attributes that are there: the device runs another kernel. */
+const withAttributes =
+  (op: string, change: Record<string, string | number>) =>
+  (plan: Plan): Plan => ({
+    ...plan,
+    dispatches: plan.dispatches.map((d) =>
+      d.op === op && Object.keys(change).every((key) => key in d.attrs)
+        ? { ...d, attrs: { ...d.attrs, ...change } }
+        : d,
+    ),
+  });
+
+for (const [what, name, host, plan, checks] of [
+  [
+    'another activation',
+    'widen-8',
+    HOSTS.linear[1]!,
+    withAttributes('linear', { activation: 'sigmoid' }),
+    ['forward', 'gradients'],
+  ],
+  [
+    'a gradient without the slope of its activation',
+    'widen-8',
+    HOSTS.linear[1]!,
+    withAttributes('linear_grad_input', { mask: 'sigmoid' }),
+    ['gradients'],
+  ],
+  [
+    'a convolution with taps one pixel off',
+    'conv1x1-8',
+    HOSTS.conv2d[0]!,
+    withAttributes('conv2d', { padding: 1 }),
+    ['forward', 'gradients'],
+  ],
+] as const) {
+  test(`forge rejects a device that runs ${what}`, async () => {
+    const { manifest } = await compileArtifact(libraryBlueprint(name), host, {
+      backend: faultyBackend(device, { plan }),
+      reference,
+      pipeline: 'fast',
+    });
+    const failed = manifest.verification.checks.filter((each) => !each.passed);
+    assert.deepEqual(
+      failed.map((each) => each.name),
+      checks,
+    );
+  });
+}
+
+test('forge leaves what runs beside it alone and frees what it made', async () => {
+  const blueprint = libraryBlueprint('residual-mlp-16');
+  const host = HOSTS.linear[1]!;
+  const fragment = seedFragment(blueprint, host, 33);
+  const rows = (name: string, size: number) =>
+    [name, uniformRows(name, [-1, 1], [size], 33)] as const;
+  const inputs: FragmentInputs = {
+    parameters: arenaOf(fragment.plan, nonZeroValues),
+    externals: new Map([rows('x', 64), rows('dy', 10)]),
+  };
+  const beside = await FragmentRun.create(device, fragment);
+  const before = await beside.run(inputs);
+  const counted = countingBackend(device);
+  const compiling = compileArtifact(blueprint, host, {
+    backend: counted.backend,
+    reference,
+    pipeline: 'fast',
+  });
+  let isDone = false;
+  const done = compiling.then(() => {
+    isDone = true;
+  });
+  let runs = 0;
+  do {
+    assert.deepEqual(await beside.run(inputs), before);
+    runs++;
+  } while (!isDone);
+  await done;
+  assert.deepEqual(await beside.run(inputs), before);
+  assert.ok(runs > 1);
+  assert.equal(counted.open(), 0);
+  beside.dispose();
+});

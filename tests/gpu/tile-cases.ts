@@ -1,0 +1,91 @@
+/**
+ * Networks whose layers meet every tile of every tiled kernel: run once with the defaults and once
+ * with each other candidate, all numbers must be the same.
+ */
+import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
+import { loweringOf } from '../../shared/engine/kernels/catalog.ts';
+import type { Tile } from '../../shared/engine/kernels/tiles.ts';
+import { differentiate } from '../../shared/engine/plan/autodiff.ts';
+import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { type CaseBuilder, type ParityCase, relative } from './parity-case.ts';
+
+function finish(b: CaseBuilder, logits: Tensor): Record<string, Tensor> {
+  const [batch, classes] = logits.shape as [number, number];
+  const [rows, d] = b.graph.apply('mse', [logits, b.labels(batch, classes)]);
+  const wanted = new Set(b.graph.parameters.map((p) => p.tensorId));
+  differentiate(b.graph, new Map([[logits.id, d!]]), wanted);
+  return { rows: rows!, logits };
+}
+
+function dense(b: CaseBuilder, x: Tensor, name: string, units: number): Tensor {
+  const weight = b.weight(`${name}.weight`, [...x.shape.slice(1), units]);
+  return b.graph.one('linear', [x, weight, b.bias(`${name}.bias`, units)], {}, name);
+}
+
+/** @param kernel Height and width. */
+function conv(
+  b: CaseBuilder,
+  x: Tensor,
+  name: string,
+  channels: number,
+  kernel: readonly [number, number] = [3, 3],
+  stride = 1,
+  padding = 1,
+): Tensor {
+  const weight = b.weight(`${name}.weight`, [...kernel, x.shape[3]!, channels]);
+  const y = b.graph.one(
+    'conv2d',
+    [x, weight, b.bias(`${name}.bias`, channels)],
+    { stride, padding },
+    name,
+  );
+  return b.graph.one('activation', [y], { kind: 'tanh' }, `${name}.tanh`);
+}
+
+const network = (name: string, build: ParityCase['build']): ParityCase => ({
+  name: `tiles/${name}`,
+  tolerance: relative(128),
+  buffers: ['gradients'],
+  build,
+});
+
+export const TILE_CASES: readonly ParityCase[] = [
+  // Rows and columns of tall, wide, narrow and odd products.
+  network('mlp', (b) => {
+    const h = dense(b, b.input('x', [70, 37]), 'fc1', 68);
+    return finish(b, dense(b, dense(b, dense(b, h, 'fc2', 34), 'fc3', 18), 'fc4', 10));
+  }),
+  // One channel, rows longer than the longest strip, strides, wide and flat kernels.
+  network('cnn', (b) => {
+    const c1 = conv(b, b.input('x', [2, 9, 15, 1]), 'conv1', 18);
+    const c2 = conv(b, c1, 'conv2', 17, [3, 3], 2);
+    const c3 = conv(b, c2, 'conv3', 9, [1, 1], 1, 0);
+    return finish(b, dense(b, conv(b, c3, 'conv4', 6, [2, 7], 1, 3), 'fc', 3));
+  }),
+];
+
+/** Most candidates that a tiled kernel may have besides its default. */
+export const OTHERS = 7;
+
+/** Gives every dispatch its candidate `index`, or its last where it has fewer. */
+export class FixedCandidate implements TileSource {
+  #index: number;
+  /** Keys whose tile was another than the default. */
+  readonly changed = new Set<string>();
+
+  constructor(index: number) {
+    this.#index = index;
+  }
+
+  tilesFor: TileSource['tilesFor'] = (dispatches, context) => {
+    const tiles: Record<string, Tile> = {};
+    for (const d of dispatches) {
+      const choice = loweringOf(d.op)(d, context).choice;
+      if (!choice) continue;
+      const at = Math.min(this.#index, choice.candidates.length - 1);
+      tiles[choice.key] = choice.candidates[at]!;
+      if (at > 0) this.changed.add(choice.key);
+    }
+    return Promise.resolve(tiles);
+  };
+}

@@ -1,0 +1,128 @@
+/** Every tile of every kernel gives the bits of its default, and the autotuner keeps to that. */
+import { Autotuner, type TuningStorage } from '../../shared/engine/gpu/autotuner.ts';
+import { openDevice } from '../../shared/engine/gpu/device.ts';
+import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { firstDifference } from './run-case.ts';
+import { FixedCandidate, OTHERS, TILE_CASES } from './tile-cases.ts';
+
+const { device, adapter, quads } = await openDevice(navigator.gpu);
+const options = { sanitizeOps: false, sanitizeResources: false } as const;
+
+function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message);
+}
+
+for (const kind of ['software', 'gpu'] as const) {
+  const own = { ...adapter, kind };
+  const standard = new GpuBackend(device, own, { quads });
+  for (let index = 1; index <= OTHERS; index++) {
+    for (const c of TILE_CASES) {
+      Deno.test(`${c.name}/${kind}/candidate-${index}`, options, async () => {
+        const tuner = new FixedCandidate(index);
+        const other = new GpuBackend(device, own, { quads, tuner });
+        const name = await firstDifference(standard, other, c);
+        assert(tuner.changed.size > 0, 'no kernel had another tile');
+        assert(name === null, `${name}: candidate ${index} gives other bits than the default`);
+      });
+    }
+  }
+}
+
+class MemoryStorage implements TuningStorage {
+  readonly blobs = new Map<string, Uint8Array<ArrayBuffer>>();
+  read(key: string) {
+    return Promise.resolve(this.blobs.get(key) ?? null);
+  }
+  write(key: string, bytes: Uint8Array<ArrayBuffer>) {
+    this.blobs.set(key, bytes);
+    return Promise.resolve();
+  }
+}
+
+const standard = new GpuBackend(device, adapter, { quads });
+const mlp = TILE_CASES[0]!;
+const about = { adapter: adapter.name, shaderDigest: 'sha256:0', minMs: 1 };
+
+/** Runs the case with a tuner beside the defaults; returns the tuner. */
+async function tuned(extra: Partial<ConstructorParameters<typeof Autotuner>[0]>) {
+  const tuner = new Autotuner({ ...about, ...extra });
+  const backend = new GpuBackend(device, adapter, { quads, tuner });
+  const name = await firstDifference(standard, backend, mlp);
+  assert(name === null, `${name}: other bits with tuning`);
+  return tuner.report();
+}
+
+Deno.test(
+  'the autotuner verifies and times every candidate and changes no bit',
+  options,
+  async () => {
+    const report = await tuned({});
+    const decisions = Object.entries(report.choices);
+    assert(decisions.length > 5, `only ${decisions.length} choices`);
+    for (const [key, d] of decisions) {
+      assert(d.source === 'measured', `${key} is ${d.source}`);
+      assert(d.candidates.length >= 2 && d.candidates.length <= 8, `${key}: candidates`);
+      for (const c of d.candidates) {
+        const why = `${key}: ${JSON.stringify(c)}`;
+        assert(c.milliseconds !== null && c.milliseconds >= 0 && c.reason === undefined, why);
+      }
+      const mine = d.candidates.find((c) => c.tile === d.tile);
+      assert(mine !== undefined, `${key}: the choice is no candidate`);
+      const fastest = Math.min(...d.candidates.map((c) => c.milliseconds!));
+      assert(mine.milliseconds! * 0.95 <= fastest || fastest === 0, `${key}: a slow choice`);
+    }
+  },
+);
+
+Deno.test('stored choices are used again, by adapter and shader digest', options, async () => {
+  const storage = new MemoryStorage();
+  const first = await tuned({ storage });
+  const again = await tuned({ storage, measure: false });
+  const tiles = (r: typeof first) =>
+    JSON.stringify(Object.entries(r.choices).map(([k, d]) => [k, d.tile]));
+  assert(tiles(first) === tiles(again), 'other tiles after a reload');
+  assert(
+    Object.values(again.choices).every((d) => d.source === 'stored'),
+    'measured anew',
+  );
+  const other = await tuned({ storage, measure: false, shaderDigest: 'sha256:1' });
+  assert(Object.keys(other.choices).length === 0, 'choices of other shaders were used');
+});
+
+Deno.test('choices recorded with a run come before stored ones', options, async () => {
+  const storage = new MemoryStorage();
+  const stored = await tuned({ storage });
+  const [key, decision] = Object.entries(stored.choices)[0]!;
+  const tile = decision.candidates.find((c) => c.tile !== decision.tile)!.tile;
+  const recorded = { ...stored, choices: { [key]: { ...decision, tile } } };
+  const report = await tuned({ storage, measure: false, recorded });
+  assert(report.choices[key]!.source === 'recorded', 'the record was not honoured');
+  assert(JSON.stringify(report.choices[key]!.tile) === JSON.stringify(tile), 'another tile');
+});
+
+Deno.test('a stored tile that is no candidate is measured anew', options, async () => {
+  const storage = new MemoryStorage();
+  const stored = await tuned({ storage });
+  const [key, decision] = Object.entries(stored.choices)[0]!;
+  const tile = { rows: 1000, columns4: 1, wx: 1, wy: 1 };
+  const recorded = { ...stored, choices: { [key]: { ...decision, tile } } };
+  const report = await tuned({ recorded });
+  assert(report.choices[key]!.source === 'measured', 'an impossible tile was kept');
+});
+
+Deno.test(
+  'storage that fails or holds nonsense is reported and does not matter',
+  options,
+  async () => {
+    const notices: string[] = [];
+    const broken: TuningStorage = {
+      read: () => Promise.resolve(new TextEncoder().encode('{"choices": ')),
+      write: () => Promise.reject(new Error('the disk is full')),
+    };
+    const report = await tuned({ storage: broken, onNotice: (m) => notices.push(m) });
+    assert(Object.keys(report.choices).length > 5, 'nothing was tuned');
+    assert(notices.length === 2, `notices: ${notices.join('; ')}`);
+    assert(/^Cannot read stored tuning, measuring anew: /.test(notices[0]!), notices[0]!);
+    assert(notices[1] === 'Cannot store tuning: the disk is full', notices[1]!);
+  },
+);

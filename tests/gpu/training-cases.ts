@@ -1,0 +1,155 @@
+/** Parity cases of batches, losses and metrics. */
+import { streamOf } from '../../shared/base/random.ts';
+import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { type CaseBuilder, constant, EXACT, type ParityCase, relative } from './parity-case.ts';
+
+const FUNCTIONS = relative(64);
+const INVALID = 0xffff_ffff;
+
+/** A data set of `rows` rows on the device, shared by the replicas. */
+export function dataset(
+  b: CaseBuilder,
+  rows: number,
+  features: readonly number[],
+  classes: number,
+) {
+  const x = b.shared('dataset_x', [rows, ...features]);
+  const labels = Array.from({ length: rows }, (_, i) => (i * 7 + 3) % classes);
+  return { x, y: b.words('dataset_y', [rows], labels) };
+}
+
+/** Rows, batch, features and the step from which the case starts. */
+const GATHERS: readonly (readonly [number, number, readonly number[], number])[] = [
+  [1, 1, [1], 0],
+  [10, 4, [3], 0],
+  [17, 8, [2], 2],
+  [65, 64, [5], 3],
+  [9, 16, [2], 0],
+  [12, 5, [4, 5, 3], 1],
+];
+
+const gathers: ParityCase[] = ['shuffle', 'sequential'].flatMap((mode) =>
+  GATHERS.map(([rows, batch, features, step]) => ({
+    name: `gather_batch/${mode}/${rows}x${features.join('x')}-by-${batch}/step-${step}`,
+    tolerance: EXACT,
+    seeds: [1, 2, 0xffff_ffff],
+    twins: true,
+    words: ['control'],
+    build: (b: CaseBuilder): Record<string, Tensor> => {
+      const { x, y } = dataset(b, rows, features, 3);
+      const control = b.control({ step });
+      const attrs = { batch, mode, size: rows, stream: streamOf('order') };
+      const [batchX, labels] = b.graph.apply('gather_batch', [x, y, control], attrs, 'batch');
+      // A word has no tolerance and a label is read by a loss: its one-hot error shows the label.
+      const logits = b.input('logits', [batch, 3], constant(0));
+      const [, onehot] = b.graph.apply('mse', [logits, labels!], {}, 'mse');
+      return mode === 'shuffle' ? { x: batchX! } : { x: batchX!, onehot: onehot! };
+    },
+  })),
+);
+
+/** The labels that shuffling gathers, seen through a loss. */
+const gatheredLabels: ParityCase = {
+  name: 'gather_batch/shuffle/labels',
+  tolerance: FUNCTIONS,
+  seeds: [5, 6],
+  build: (b) => {
+    const { x, y } = dataset(b, 23, [1], 4);
+    const attrs = { batch: 19, mode: 'shuffle', size: 23, stream: 9 };
+    const [, labels] = b.graph.apply('gather_batch', [x, y, b.control({ step: 4 })], attrs);
+    const logits = b.input('logits', [19, 4]);
+    const [rows, dLogits] = b.graph.apply('mse', [logits, labels!], {}, 'mse');
+    return { rows: rows!, dLogits: dLogits! };
+  },
+};
+
+const losses: ParityCase[] = ['softmax_cross_entropy', 'mse'].flatMap((op) =>
+  (
+    [
+      [1, 1],
+      [7, 2],
+      [63, 3],
+      [64, 4],
+      [65, 5],
+      [9, 17],
+    ] as const
+  ).flatMap(([batch, classes], i) =>
+    ['', 'wide', 'invalid', 'nan', 'no-class'].flatMap((kind): ParityCase[] => {
+      if (kind !== '' && i !== 4) return [];
+      return [
+        {
+          name: `${op}/${batch}x${classes}${kind && `/${kind}`}`,
+          tolerance: FUNCTIONS,
+          seeds: i === 4 ? [1, 2, 3] : [1],
+          build: (b) => {
+            const fill = (random: { normal(): number }, at: number) =>
+              kind === 'nan' && at === 7
+                ? Number.NaN
+                : random.normal() * (kind === 'wide' ? 60 : 1);
+            const last = { invalid: INVALID, 'no-class': classes }[kind];
+            const logits = b.input('logits', [batch, classes], fill);
+            const [rows, dLogits] = b.graph.apply(op, [logits, b.labels(batch, classes, last)]);
+            return { rows: rows!, dLogits: dLogits! };
+          },
+        },
+      ];
+    }),
+  ),
+);
+
+const smoothed: ParityCase[] = (
+  [
+    [1, 1, 0.1],
+    [65, 3, 0.1],
+    [9, 17, 0.6],
+  ] as const
+).map(([batch, classes, smoothing], i) => ({
+  name: `softmax_cross_entropy/${batch}x${classes}/smoothing-${smoothing}`,
+  tolerance: FUNCTIONS,
+  seeds: i === 1 ? [1, 2, 3] : [1],
+  build: (b) => {
+    const logits = b.input('logits', [batch, classes], (random) => 6 * random.normal());
+    const labels = b.labels(batch, classes, i === 2 ? INVALID : undefined);
+    const [rows, dLogits] = b.graph.apply('softmax_cross_entropy', [logits, labels], { smoothing });
+    return { rows: rows!, dLogits: dLogits! };
+  },
+}));
+
+/** A loss that also makes the next step the current one. */
+const advancing: ParityCase[] = ['softmax_cross_entropy', 'mse'].map((op) => ({
+  name: `${op}/advance`,
+  tolerance: FUNCTIONS,
+  seeds: [1, 2],
+  words: ['control'],
+  build: (b) => {
+    const control = b.control({ step: 7, current: 6 });
+    const logits = b.input('logits', [5, 3]);
+    const [rows, dLogits] = b.graph.apply(op, [logits, b.labels(5, 3), control]);
+    return { rows: rows!, dLogits: dLogits! };
+  },
+}));
+
+const metrics: ParityCase[] = [1, 63, 64, 65, 300].map((batch, i) => ({
+  name: `metrics_reduce/${batch}`,
+  tolerance: relative(32),
+  seeds: i % 2 === 0 ? [1] : [1, 2, 3],
+  buffers: ['metrics'],
+  words: ['control'],
+  build: (b) => {
+    const logits = b.input('logits', [batch, 3]);
+    const labels = b.labels(batch, 3, batch > 1 ? INVALID : undefined);
+    const [rows] = b.graph.apply('mse', [logits, labels], {}, 'mse');
+    const table = b.metrics();
+    b.graph.apply('metrics_reduce', [rows!, b.control({ step: 41 }), table]);
+    return { rows: rows! };
+  },
+}));
+
+export const trainingCases: readonly ParityCase[] = [
+  ...gathers,
+  gatheredLabels,
+  ...losses,
+  ...smoothed,
+  ...advancing,
+  ...metrics,
+];
