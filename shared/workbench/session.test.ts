@@ -165,6 +165,27 @@ describe('WorkbenchSession', () => {
     expect(digestOf(second)).toBe(digestOf(whole));
   });
 
+  it('ends a run that was left between its last checkpoint and its last event', async () => {
+    const whole = await session();
+    await whole.handle(start(false));
+    await whole.until('finished');
+    const { runId } = whole.snapshot();
+    const storage = whole.stored.get(runId)!;
+    const lines = await storage.events.readAll();
+    const end = lines.findIndex((line) => line.includes('"run.finished"'));
+    expect(end).toBe(lines.length - 1);
+    await storage.events.truncate(end);
+    // As it is after the cut, and once more with a whole log.
+    for (let sitting = 0; sitting < 2; sitting++) {
+      const next = await session(whole.stored);
+      expect(await next.handle({ kind: 'resume-stored', runId })).toBe(true);
+      expect(next.snapshot().status).toBe('finished');
+      expect(digestOf(next)).toBe(digestOf(whole));
+      const log = (await storage.events.readAll()).filter((line) => line.includes('run.finished'));
+      expect(log).toHaveLength(1);
+    }
+  });
+
   it('refuses what needs a run before there is one', async () => {
     const s = await session();
     await expect(s.handle({ kind: 'continue' })).rejects.toThrow(

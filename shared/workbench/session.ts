@@ -192,7 +192,8 @@ export class WorkbenchSession {
     await this.#open(runId, experiment, files, saved);
     this.#replay();
     this.#until = null;
-    this.#setStatus(this.#need().trainer.step >= experiment.steps ? 'finished' : 'paused');
+    if (this.#need().trainer.step >= experiment.steps) await this.#finishAgain();
+    else this.#setStatus('paused');
     await this.#afterOpen();
     return true;
   }
@@ -387,6 +388,18 @@ export class WorkbenchSession {
     const { trainer } = this.#need();
     await trainer.finish('done');
     this.#setStatus('finished');
+  }
+
+  /**
+   * The last checkpoint comes before the last measurements: a run that was left between the two has
+   * no end in its log yet. Measured again, the figures have the same bits.
+   */
+  async #finishAgain(): Promise<void> {
+    try {
+      await this.#finish();
+    } catch (error) {
+      await this.#fail(error);
+    }
   }
 
   async #fail(error: unknown): Promise<void> {
