@@ -123,7 +123,7 @@ async function trainOne(
 }
 
 function checkGrows({ growth, name, policy }: Experiment): void {
-  if (growth.enabled && policy.kind === 'heuristic') return;
+  if (growth.enabled && policy.kind !== 'none' && policy.kind !== 'manual') return;
   const key = growth.enabled ? '"policy.kind"' : '"growth.enabled"';
   const value = growth.enabled ? `"${policy.kind}"` : 'false';
   throw new InputError(

@@ -17,7 +17,7 @@ import {
 import { createLogger, type Logger } from '#shared/nissa/log.ts';
 import { systemClock } from '#shared/platform/clock.ts';
 import { FileBlobStorage, sweepTemporaries } from '#shared/platform/deno.ts';
-import { decideHeuristic, heuristicDigest } from '#shared/tamiyo/heuristic-policy.ts';
+import { decide, policyDigest } from '#shared/tamiyo/create-policy.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import type { AppDeps } from './deps.ts';
@@ -173,8 +173,8 @@ async function openEmbedded(config: Config, draining: AbortSignal, log: Logger):
     blobs: new ContentStore(new FileBlobStorage(blobDir)),
     bus: new LocalEventBus(),
     analyze: async (observation) => ({
-      decisions: await decideHeuristic(observation),
-      policyDigest: await heuristicDigest(observation.settings),
+      decisions: await decide(observation),
+      policyDigest: await policyDigest(observation),
     }),
     clock,
     log,

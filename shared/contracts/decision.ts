@@ -4,33 +4,13 @@
  */
 import { z } from 'zod';
 import { HealthSignal } from './health.ts';
+import { HeuristicSettings, PolicySpec } from './policy.ts';
 import { BlendMode, SeedSlotState } from './seed.ts';
+
+export { HeuristicSettings };
 
 /** Largest number of health signals a single analyze request may carry. */
 export const MAX_SIGNALS = 2048;
-
-export const HeuristicSettings = z
-  .strictObject({
-    /**
-     * Consecutive observations with an improvement below `plateauImprovement` before growing, and
-     * the window, in observations, of the moving average that improvement is measured on.
-     */
-    plateauPatience: z.number().int().min(1).max(1000).default(2),
-    /** Relative improvement of the averaged loss per observation that still counts as progress. */
-    plateauImprovement: z.number().min(0).max(1).default(0.03),
-    /** No growth before this step. */
-    warmupSteps: z.number().int().nonnegative().default(100),
-    /** No growth after this share of the run's steps: a seed needs time to settle. */
-    growUntilShare: z.number().min(0).max(1).default(0.75),
-    /** Growth stops once training accuracy reaches this value. */
-    targetAccuracy: z.number().min(0).max(1).default(0.995),
-    /** Loss increase, relative, over the value at the stage's start, that culls a live seed. */
-    cullRegression: z.number().min(0).max(100).default(0.5),
-    /** Contribution (loss units) at or above which a held seed is fossilised. */
-    fossilizeContribution: z.number().default(0.0),
-  })
-  .prefault({});
-export type HeuristicSettings = z.infer<typeof HeuristicSettings>;
 
 /** A blueprint a layer can host, with what it would cost there. */
 export const BlueprintOffer = z.object({
@@ -88,7 +68,16 @@ export const Observation = z.object({
     seedsLeft: z.number().int(),
   }),
   blendMode: BlendMode,
+  /** How live seeds are cared for, and when a policy that waits for a plateau grows. */
   settings: HeuristicSettings,
+  /** Who decides; absent: the heuristic. */
+  policy: PolicySpec.optional(),
+  /** Seed of the run: what a policy draws follows from it and the step. Absent: 0. */
+  seed: z.number().int().min(0).max(0xffffffff).optional(),
+  /** Steps between two looks; what is decided now takes effect that much later. Absent: 1. */
+  intervalSteps: z.number().int().positive().optional(),
+  /** Seeds germinated so far. Absent: those whose outcome is known and those alive. */
+  germinated: z.number().int().nonnegative().optional(),
 });
 export type Observation = z.infer<typeof Observation>;
 
@@ -115,6 +104,8 @@ export const Decision = z.object({
   layerId: z.string().nullable(),
   slot: z.number().int().nonnegative().nullable(),
   blueprint: z.string().nullable(),
+  /** How a germinated seed will be blended; absent: as the experiment says. */
+  blendMode: BlendMode.optional(),
   /** Identifier of the rule that fired, for example `plateau`. */
   rule: z.string(),
   /** A plain sentence for people. */

@@ -4,8 +4,10 @@
  * from this schema for editors, which is why keys are described in strings and not in comments.
  */
 import { z } from 'zod';
-import { HeuristicSettings } from './decision.ts';
+import { PolicySpec } from './policy.ts';
 import { AlphaCurve, BlendMode } from './seed.ts';
+
+export { PolicySpec };
 
 const count = z.number().int().positive();
 const path = z.string().min(1);
@@ -298,15 +300,6 @@ export const GrowthSpec = z
   })
   .prefault({});
 export type GrowthSpec = z.infer<typeof GrowthSpec>;
-
-export const PolicySpec = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('none') }),
-    z.strictObject({ kind: z.literal('manual') }),
-    z.strictObject({ kind: z.literal('heuristic'), settings: HeuristicSettings }),
-  ])
-  .prefault({ kind: 'heuristic' });
-export type PolicySpec = z.infer<typeof PolicySpec>;
 
 export const Experiment = z
   .strictObject({

@@ -254,10 +254,10 @@ export class GrowthController {
 
   /** Applies one decision of a policy; returns why not, if it was refused. */
   applyDecision(decision: Decision, step: number): string | null {
-    const { action, blueprint, layerId, slot } = decision;
+    const { action, blendMode, blueprint, layerId, slot } = decision;
     if (action === 'wait' || layerId === null || slot === null) return null;
     const cause = `${decision.rule}: ${decision.reason}`;
-    return this.#apply({ action, layerId, slot, blueprint, cause }, step, false);
+    return this.#apply({ action, layerId, slot, blueprint, blendMode, cause }, step, false);
   }
 
   /** Applies a person's command; it overrides the evidence a gate asks for, never the table. */
@@ -480,7 +480,7 @@ export class GrowthController {
       stageSince: r.state.stageSince,
       minSteps: growth.holdingSteps,
       contribution: r.state.contribution,
-      minContribution: policy.kind === 'heuristic' ? policy.settings.fossilizeContribution : 0,
+      minContribution: 'settings' in policy ? policy.settings.fossilizeContribution : 0,
       signal: r.signal,
       faults: r.state.faults,
     });

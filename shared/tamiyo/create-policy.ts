@@ -1,17 +1,36 @@
-/** The policy an experiment file names. */
-import type { PolicySpec } from '../contracts/experiment.ts';
+/** The policies by their kinds, and one function that answers for whichever an observation names. */
+import { canonicalJson, sha256Hex } from '../base/canonical.ts';
+import type { Decision, Observation } from '../contracts/decision.ts';
+import type { PolicyKind, PolicySpec } from '../contracts/policy.ts';
 import { manualPolicy, nonePolicy } from './fixed-policies.ts';
-import { heuristicPolicy } from './heuristic-policy.ts';
+import { heuristicDigest, heuristicPolicy } from './heuristic-policy.ts';
 import type { Policy } from './policy.ts';
+import { randomPolicy } from './random-policy.ts';
+import { schedulePolicy } from './schedule-policy.ts';
+import { uniformPolicy } from './uniform-policy.ts';
+
+export const POLICIES: Readonly<Record<PolicyKind, Policy>> = {
+  none: nonePolicy,
+  manual: manualPolicy,
+  heuristic: heuristicPolicy,
+  random: randomPolicy,
+  uniform: uniformPolicy,
+  schedule: schedulePolicy,
+};
 
 /** In-process policy for `policy.kind`; settings reach it in each observation. */
 export function createPolicy(spec: PolicySpec): Policy {
-  switch (spec.kind) {
-    case 'none':
-      return nonePolicy;
-    case 'manual':
-      return manualPolicy;
-    case 'heuristic':
-      return heuristicPolicy;
-  }
+  return POLICIES[spec.kind];
+}
+
+/** Decides as the observation's own policy; the heuristic where it names none. */
+export function decide(observation: Observation): Promise<Decision[]> {
+  return POLICIES[observation.policy?.kind ?? 'heuristic'].decide(observation);
+}
+
+/** SHA-256 that names one behaviour: rules, constants and settings of the observation's policy. */
+export async function policyDigest({ policy, settings }: Observation): Promise<string> {
+  const rules = await heuristicDigest(settings);
+  if (!policy || policy.kind === 'heuristic') return rules;
+  return await sha256Hex(canonicalJson({ policy, rules }));
 }

@@ -14,12 +14,8 @@ import {
   slotOf,
 } from './_observation-fixture.ts';
 import { createPolicy } from './create-policy.ts';
-import {
-  decideHeuristic,
-  draftHeuristic,
-  heuristicDigest,
-  MAX_DECISIONS,
-} from './heuristic-policy.ts';
+import { MAX_DECISIONS } from './growth-answer.ts';
+import { decideHeuristic, draftHeuristic, heuristicDigest } from './heuristic-policy.ts';
 
 describe('decision ids', () => {
   it('name step, action, target and rule, and nothing else', async () => {

@@ -7,17 +7,14 @@ import { canonicalJson, sha256Hex } from '../base/canonical.ts';
 import type { Decision, HeuristicSettings, Observation } from '../contracts/decision.ts';
 import { ALPHA_TOLERANCE } from '../contracts/seed.ts';
 import { type DecisionDraft, withId } from './decision-record.ts';
+import { answerWith, MAX_DECISIONS } from './growth-answer.ts';
 import { proposeGrowth } from './growth-rule.ts';
 import { CULL_PENALTY, HARD_PENALTY, SOFT_PENALTY } from './growth-site.ts';
-import { draftFor, reviewLiveSeeds } from './live-seeds.ts';
 import { LOSS_FLOOR, lossHistory, MIN_STAGE_OBSERVATIONS, SMOOTHING } from './loss-trend.ts';
 import type { Policy } from './policy.ts';
 
 /** Bumped when a rule changes, so that a digest names one behaviour. */
-const RULES_VERSION = 1;
-
-/** Most decisions in one answer, twice the live seeds a run may have; the rest come up later. */
-export const MAX_DECISIONS = 32;
+export const RULES_VERSION = 1;
 
 /** The policy for `policy.kind: "heuristic"`; its settings travel in the observation. */
 export const heuristicPolicy: Policy = { name: 'heuristic', decide: decideHeuristic };
@@ -33,18 +30,7 @@ export async function decideHeuristic(o: Observation): Promise<Decision[]> {
 /** {@link decideHeuristic} before ids are computed. Linear in slots, signals and outcomes. */
 export function draftHeuristic(o: Observation): DecisionDraft[] {
   const trend = lossHistory(o.history);
-  const review = reviewLiveSeeds(o, trend);
-  const growth = proposeGrowth(o, trend);
-  const drafts = review.actions
-    .slice(0, MAX_DECISIONS - 1)
-    .map((proposal) => draftFor(proposal, o, trend));
-  if (growth.action === 'germinate') drafts.push(growth);
-  if (drafts.length > 0) return drafts;
-  if (!review.waiting) return [growth];
-  const draft = draftFor(review.waiting, o, trend);
-  const others = review.waitingCount - 1;
-  const reason = others > 0 ? `${draft.reason}; ${others} more wait too` : draft.reason;
-  return [{ ...draft, reason }];
+  return answerWith(o, trend, { growth: proposeGrowth(o, trend) });
 }
 
 /** SHA-256 of the rules' version, their constants and the settings: names one behaviour. */

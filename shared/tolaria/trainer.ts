@@ -14,10 +14,11 @@ import {
   StorageFullError,
 } from '../base/errors.ts';
 import type { Blueprint } from '../contracts/blueprint.ts';
-import { HeuristicSettings, type Observation } from '../contracts/decision.ts';
+import type { Observation } from '../contracts/decision.ts';
 import type { Command, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
+import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
@@ -394,7 +395,11 @@ export class Trainer {
       outcomes: this.growth.state.outcomes.slice(-1024),
       budget: this.growth.budget(),
       blendMode: growth.blendMode,
-      settings: policy.kind === 'heuristic' ? policy.settings : HeuristicSettings.parse({}),
+      settings: heuristicSettingsOf(policy),
+      policy,
+      seed: this.experiment.seed,
+      intervalSteps: this.experiment.intervalSteps,
+      germinated: this.growth.state.germinated,
     };
   }
 

@@ -11,8 +11,10 @@ import type { ArtifactSource } from '../kasmina/artifact-source.ts';
 import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
 import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
+import { sitesOf } from '../tolaria/growth-sites.ts';
 import { parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
+import { checkPolicy } from './check-policy.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 
@@ -50,9 +52,13 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
   const { experiment, resume, runId, storage } = options;
   const dataset =
     options.dataset ?? (await loadDataset(experiment.data, experiment.seed, bench.files));
+  checkPolicy(
+    withBlueprints(experiment),
+    sitesOf(experiment, dataset).map((site) => site.layerId),
+  );
   const policy = createPolicy(experiment.policy);
   const { services } = bench;
-  const remote = services && experiment.policy.kind === 'heuristic' ? services.askTamiyo : null;
+  const remote = services && policy.name !== 'manual' ? services.askTamiyo : null;
   const decisions =
     experiment.growth.enabled && policy.name !== 'none'
       ? new DecisionSource((o) => policy.decide(o), remote)

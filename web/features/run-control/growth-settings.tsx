@@ -12,9 +12,14 @@ import styles from './run-control.module.css';
 
 const POLICIES = [
   { value: 'heuristic', label: 'Heuristic: acts on its own' },
+  { value: 'random', label: 'Random: by chance' },
+  { value: 'uniform', label: 'Uniform: evenly spaced' },
   { value: 'manual', label: 'Manual: you decide' },
   { value: 'none', label: 'None: the host alone' },
 ] as const;
+
+/** Only offered to a draft that came with one: a list of steps is written in a file. */
+const SCHEDULE = { value: 'schedule', label: 'Schedule: the list in the file' } as const;
 
 const BLENDS: Record<BlendMode, string> = {
   add: 'Add',
@@ -75,13 +80,11 @@ export function GrowthSettings() {
           <SelectField<PolicySpec['kind']>
             label="Policy"
             value={policy.kind}
-            options={POLICIES}
+            options={policy.kind === 'schedule' ? [...POLICIES, SCHEDULE] : POLICIES}
             onChange={(kind) =>
               editDraft((d) => ({
                 ...d,
-                policy: Experiment.shape.policy.parse(
-                  kind === 'heuristic' ? { kind, settings: {} } : { kind },
-                ),
+                policy: Experiment.shape.policy.parse({ kind }),
               }))
             }
           />
