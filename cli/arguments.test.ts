@@ -116,14 +116,8 @@ describe('parseArguments()', () => {
       'Command "train" needs an experiment file or a preset: npx esper train two-spirals',
     ],
     ['trian', 'Unknown command "trian": did you mean "train"?'],
-    [
-      'banana',
-      'Unknown command "banana": commands are train, experiment, bench, serve, doctor, help, version',
-    ],
-    [
-      '--sead',
-      'Unknown option "--sead": commands are train, experiment, bench, serve, doctor, help, version',
-    ],
+    ['banana', `Unknown command "banana": commands are ${Object.keys(COMMANDS).join(', ')}`],
+    ['--sead', `Unknown option "--sead": commands are ${Object.keys(COMMANDS).join(', ')}`],
     ['help tarin', 'Unknown command "tarin": did you mean "train"?'],
     ['train x --sede 1', 'Unknown option "--sede" of "train": did you mean "--seed"?'],
     ['train x --grwoth', 'Unknown option "--grwoth" of "train": npx esper help train lists them'],

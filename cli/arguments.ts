@@ -1,15 +1,18 @@
 /** Checks the arguments of `esper` against the table of commands. Pure: no files, no terminal. */
 import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
+import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import type { ExperimentOptions } from './experiment-options.ts';
+import type { ExportOptions } from './export-options.ts';
 import type { TrainOptions } from './train-options.ts';
 
 export type Invocation =
   | { command: 'train'; options: TrainOptions; json: boolean }
   | { command: 'experiment'; options: ExperimentOptions; json: boolean }
+  | { command: 'export'; options: ExportOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
   | { command: 'help'; topic: string | null }
   | { command: 'version' }
@@ -46,6 +49,12 @@ export function parseArguments(args: readonly string[]): Invocation {
       const options = experimentOptions(values, positionals);
       return { command: 'experiment', options, json: !!values.json };
     }
+    case 'export':
+      return {
+        command: 'export',
+        options: exportOptions(values, positionals),
+        json: !!values.json,
+      };
     case 'bench': {
       const options = {
         only: positionals,
@@ -170,6 +179,34 @@ function experimentOptions(values: Values, positionals: readonly string[]): Expe
     hostBelow,
     grownAbove,
     atLeast,
+  };
+}
+
+function exportOptions(values: Values, positionals: readonly string[]): ExportOptions {
+  const folder = positionals[0];
+  const formats = EXPORT_FORMAT_NAMES.join(', ');
+  if (!folder) {
+    throw new InputError(
+      'Command "export" needs a run folder: npx esper export runs/a --format csv',
+    );
+  }
+  expectAtMost('export', positionals, 1);
+  const format = text(values.format);
+  if (format === null) {
+    throw new InputError(`Command "export" needs a format: add --format with one of ${formats}`);
+  }
+  if (!(EXPORT_FORMAT_NAMES as string[]).includes(format)) {
+    const guess = closestWord(format, EXPORT_FORMAT_NAMES);
+    throw new InputError(
+      `Option "--format" is "${format}": ${guess ? `did you mean "${guess}"?` : `it must be one of ${formats}`}`,
+    );
+  }
+  return {
+    folder,
+    format: format as ExportFormatName,
+    outPath: text(values.out),
+    replica: integer('replica', values.replica, 0, 255) ?? 0,
+    force: !!values.force,
   };
 }
 

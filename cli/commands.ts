@@ -2,6 +2,7 @@
  * The commands and options of `esper`, as data. The parser, the help texts and the suggestions in
  * error messages all derive from this table.
  */
+import { EXPORT_FORMAT_NAMES, EXPORT_FORMAT_SUMMARIES } from '#shared/contracts/export-format.ts';
 
 export interface OptionSpec {
   /** Name of the value in help texts; absent: the option is a switch. */
@@ -66,6 +67,27 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       'Examples:',
       '  npx esper experiment two-spirals --seeds 10 --host-below 0.8 --grown-above 0.97 --at-least 9',
       '  npx esper experiment experiments/optdigits.json --seeds 3 --out runs/optdigits',
+    ],
+  },
+  export: {
+    summary: 'Write a run for other programs: weights, series, documents',
+    operands: 'DIR',
+    options: {
+      format: { value: 'FORMAT', help: EXPORT_FORMAT_NAMES.join(', ') },
+      out: { value: 'PATH', help: 'file to write (default: beside the run folder)' },
+      replica: { value: 'N', help: "which of the run's networks, from 0 (default: 0)" },
+      force: { help: 'replace the file that is there' },
+      json: { help: 'one JSON object on stdout: what was written' },
+    },
+    details: [
+      'The run folder is only read; the network is that of its newest checkpoint.',
+      '',
+      'Formats:',
+      ...EXPORT_FORMAT_NAMES.map((n) => `  ${n.padEnd(12)} ${EXPORT_FORMAT_SUMMARIES[n]}`),
+      '',
+      'Examples:',
+      '  npx esper export runs/a --format csv',
+      '  npx esper export runs/a --format safetensors --out model.safetensors',
     ],
   },
   bench: {

@@ -109,6 +109,16 @@ function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Pr
   });
 }
 
+async function exportRun({
+  json,
+  options,
+}: Extract<Invocation, { command: 'export' }>): Promise<number> {
+  const { runExport } = await import('./export.ts');
+  const written = await runExport(options);
+  console.log(json ? JSON.stringify(written) : `${written.path} (${written.bytes} bytes)`);
+  return EXIT.done;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const invocation = parseArguments(args);
   switch (invocation.command) {
@@ -116,6 +126,8 @@ async function run(args: readonly string[]): Promise<number> {
       return await train(invocation);
     case 'experiment':
       return await experiment(invocation);
+    case 'export':
+      return await exportRun(invocation);
     case 'bench':
       return await bench(invocation);
     case 'help':

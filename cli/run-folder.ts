@@ -45,6 +45,20 @@ export async function claimRunFolder(
   }
 }
 
+/**
+ * Makes sure that a folder holds a run.
+ *
+ * @param purpose What is to be done with it, for the message.
+ * @throws {InputError} `Cannot export "runs/b": it holds no run; name a run folder, such as runs/a`
+ */
+export async function expectRun(folder: string, purpose: string): Promise<void> {
+  const names = await namesIn(folder);
+  if (RUN_FILES.some((name) => names.includes(name))) return;
+  throw new InputError(
+    `Cannot ${purpose} "${folder}": it holds no run; name the folder that esper train wrote`,
+  );
+}
+
 /** Removes the run in the folder; the lock stays. */
 export async function emptyRunFolder(folder: string): Promise<void> {
   for (const name of await namesIn(folder)) await rm(join(folder, name), { recursive: true });

@@ -17,6 +17,7 @@ export interface Area {
 const SHARED = [
   ...['contracts', 'platform', 'resilience', 'nissa', 'engine/*', 'nn', 'models', 'data'],
   ...['data/presets', 'blueprints', 'tezzeret', 'kasmina', 'tamiyo', 'simic', 'tolaria', 'shaders'],
+  'export',
   'workbench',
 ] as const;
 
@@ -83,6 +84,12 @@ export const AREAS: readonly Area[] = [
     name: 'tolaria',
     files: /^shared\/tolaria\//,
     may: ['kasmina', 'nn', 'models', 'engine/*', 'data', 'contracts', 'platform'],
+  },
+  // A run as files for other programs.
+  {
+    name: 'export',
+    files: /^shared\/export\//,
+    may: ['contracts', 'engine/plan', 'nn', 'models', 'kasmina', 'tolaria'],
   },
   // Where a run is put together from all of these; used by the page's worker and the command line.
   {

@@ -5,6 +5,7 @@
 import { messageOf } from '../shared/base/errors.ts';
 import type { EngineRequest, ExportedFile } from '../shared/contracts/engine-protocol.ts';
 import type { Command } from '../shared/contracts/events.ts';
+import type { ExportFormatName } from '../shared/contracts/export-format.ts';
 import { editDraft, missingFiles, openExperiment, useDraftStore } from './draft-store.ts';
 import type { EngineClient } from './engine-client.ts';
 import { showToast, useRunStore } from './run-store.ts';
@@ -29,7 +30,7 @@ export interface RunActions {
   tripBreaker(service: string): Promise<void>;
   resetBreaker(service: string): Promise<void>;
   setBoundary(resolution: number): Promise<void>;
-  exportRun(format: 'safetensors' | 'events' | 'experiment'): Promise<void>;
+  exportRun(format: ExportFormatName | 'events' | 'experiment'): Promise<void>;
   /** Puts the draft's link in the address bar and on the clipboard. */
   share(): Promise<void>;
   /** Looks for a run this tab showed before and, when it was running, lets it run on. */

@@ -5,6 +5,7 @@
 import type { DecisionAction } from './decision.ts';
 import type { Command, RunEvent } from './events.ts';
 import type { Experiment } from './experiment.ts';
+import type { ExportFormatName } from './export-format.ts';
 import type { HealthSignal } from './health.ts';
 import type { SeedSlotState } from './seed.ts';
 import type { ServiceStatus } from './services.ts';
@@ -32,7 +33,7 @@ export type EngineRequest =
   /** Grid resolution of the decision boundary; 0 turns it off. */
   | { kind: 'boundary'; resolution: number }
   /** The reply's value is an `ExportedFile`. */
-  | { kind: 'export'; format: 'safetensors' | 'events' | 'experiment' };
+  | { kind: 'export'; format: ExportFormatName | 'events' | 'experiment' };
 
 /** What travels to the worker: the request and the id its reply will carry. */
 export interface EngineEnvelope {

@@ -74,6 +74,8 @@ export const RunEvent = z.discriminatedUnion('type', [
           offset: z.array(z.number()),
           factor: z.array(z.number()),
         }),
+        /** Feature axes of one row: [features] or [height, width, channels]. */
+        input: z.array(z.number().int().positive()).optional(),
       })
       .optional(),
   }),

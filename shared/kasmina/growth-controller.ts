@@ -21,10 +21,10 @@ import type { AlphaRamp, SeedSlotState } from '../contracts/seed.ts';
 import { alphaAt, retarget } from './alpha-schedule.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { type GateResult, gateG0, gateG1, gateG2, gateG3, gateG5 } from './gates.ts';
+import { alphasAt, graftedSeeds } from './grafted-seeds.ts';
 import type { GraftedSeed } from './kasmina-layer.ts';
-import { FULL_ALPHA } from './kasmina-layer.ts';
 import * as slots from './seed-slot.ts';
-import { isActive, isLive } from './seed-stage.ts';
+import { isLive } from './seed-stage.ts';
 
 /** A slot with what the controller must remember of its seed. */
 export interface SlotRecord {
@@ -107,36 +107,12 @@ export class GrowthController {
 
   /** Seeds that are part of the network now, oldest first. */
   seeds(): GraftedSeed[] {
-    let column = 1;
-    let group = 1;
-    return this.state.slots
-      .filter((r) => r.state.stage === 'TRAINING' || isActive(r.state.stage))
-      .sort((a, b) => seedNumber(a) - seedNumber(b))
-      .map((r) => {
-        const stage = r.state.stage as GraftedSeed['stage'];
-        const blended = stage === 'BLENDING' || stage === 'HOLDING';
-        return {
-          seedId: r.state.seedId!,
-          layerId: r.state.layerId,
-          slot: r.state.slot,
-          blueprint: r.blueprint!,
-          stage,
-          blendMode: r.state.blendMode!,
-          alphaColumn: blended ? column++ : FULL_ALPHA,
-          group: group++,
-        };
-      });
+    return graftedSeeds(this.state);
   }
 
   /** Alphas by schedule column at a step. */
   alphas(step: number): number[] {
-    const out = [1];
-    for (const seed of this.seeds()) {
-      if (seed.alphaColumn === FULL_ALPHA) continue;
-      const record = this.record(seed.layerId, seed.slot);
-      out[seed.alphaColumn] = record.ramp ? alphaAt(record.ramp, step) : record.state.alpha;
-    }
-    return out;
+    return alphasAt(this.state, step);
   }
 
   /** Text that differs exactly when the network's plan must be made anew. */
@@ -593,10 +569,6 @@ export class GrowthController {
 /** Weights and bias of a blend gate: one logit from the features, or channels, a seed reads. */
 function gateParameters(mode: SeedSlotState['blendMode'], host: HostShape): number {
   return mode === 'gate' ? host.input.at(-1)! + 1 : 0;
-}
-
-function seedNumber(r: SlotRecord): number {
-  return Number(r.state.seedId!.slice(1));
 }
 
 function refusal(checks: readonly GateCheck[]): string {

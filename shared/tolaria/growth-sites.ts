@@ -3,18 +3,26 @@ import { InputError, messageOf } from '../base/errors.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { numel } from '../engine/plan/shape.ts';
-import { growableLayers, layerInputs } from '../kasmina/growing-network.ts';
+import { growableLayers, layerInputs, type Topology } from '../kasmina/growing-network.ts';
 import type { GrowableSite } from '../kasmina/growth-controller.ts';
-import { hostShapeOf } from '../kasmina/kasmina-layer.ts';
+import { type GraftedSeed, hostShapeOf } from '../kasmina/kasmina-layer.ts';
 import { type HostLayer, hostLayers } from '../models/host.ts';
+
+/** What of a dataset shapes a network. */
+export type DataShape = Pick<Dataset, 'imageShape' | 'features' | 'classes'>;
+
+/** Feature axes of one row. */
+export function inputOf({ features, imageShape }: DataShape): readonly number[] {
+  return imageShape ?? [features];
+}
 
 /**
  * Layers of the experiment's host for its data.
  *
  * @throws {InputError} If the host does not fit the data.
  */
-export function layersOf(experiment: Experiment, dataset: Dataset): HostLayer[] {
-  const input = dataset.imageShape ?? [dataset.features];
+export function layersOf(experiment: Experiment, dataset: DataShape): HostLayer[] {
+  const input = inputOf(dataset);
   try {
     return hostLayers(experiment.host, input, dataset.classes.length);
   } catch (error) {
@@ -22,10 +30,25 @@ export function layersOf(experiment: Experiment, dataset: Dataset): HostLayer[] 
   }
 }
 
+/** The network of a growth state: host and seeds. */
+export function topologyOf(
+  experiment: Experiment,
+  dataset: DataShape,
+  seeds: readonly GraftedSeed[],
+): Topology {
+  return {
+    layers: layersOf(experiment, dataset),
+    input: inputOf(dataset),
+    seeds,
+    incubation: experiment.growth.incubation,
+    reach: experiment.growth.reach,
+  };
+}
+
 /** Every Linear and Conv2d layer of the host as a place where a seed could grow. */
-function allSites(experiment: Experiment, dataset: Dataset): GrowableSite[] {
+function allSites(experiment: Experiment, dataset: DataShape): GrowableSite[] {
   const layers = layersOf(experiment, dataset);
-  const input = dataset.imageShape ?? [dataset.features];
+  const input = inputOf(dataset);
   const inputs = layerInputs(layers, input, experiment.growth.reach);
   return growableLayers(layers).map((l) => {
     const axes = inputs.get(l.name)!;
@@ -43,12 +66,12 @@ function allSites(experiment: Experiment, dataset: Dataset): GrowableSite[] {
 }
 
 /** Trainable values of the host alone. */
-export function hostParametersOf(experiment: Experiment, dataset: Dataset): number {
+export function hostParametersOf(experiment: Experiment, dataset: DataShape): number {
   return allSites(experiment, dataset).reduce((n, site) => n + site.parameters, 0);
 }
 
 /** Where seeds can grow: all sites, or those the experiment names; none with growth off. */
-export function sitesOf(experiment: Experiment, dataset: Dataset): GrowableSite[] {
+export function sitesOf(experiment: Experiment, dataset: DataShape): GrowableSite[] {
   const { growth } = experiment;
   if (!growth.enabled) return [];
   const sites = allSites(experiment, dataset);

@@ -22,7 +22,6 @@ import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
-import type { Topology } from '../kasmina/growing-network.ts';
 import { type GrowableSite, GrowthController } from '../kasmina/growth-controller.ts';
 import type { GraftedSeed } from '../kasmina/kasmina-layer.ts';
 import { isLive } from '../kasmina/seed-stage.ts';
@@ -32,7 +31,7 @@ import { networkDigest, readCheckpoint, type TrainerState, writeCheckpoint } fro
 import type { DecisionSource } from './decision-source.ts';
 import { experimentDigest } from './experiment-digest.ts';
 import { chooseRemedy, inspectChunk } from './governor.ts';
-import { hostParametersOf, layersOf, sitesOf } from './growth-sites.ts';
+import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
@@ -194,7 +193,7 @@ export class Trainer {
       shaderDigest: this.#o.shaderDigest,
       configDigest: this.#configDigest,
       resumed,
-      data: { source, classes, scaling },
+      data: { source, classes, scaling, input: [...inputOf(this.#o.dataset)] },
     });
   }
 
@@ -423,13 +422,7 @@ export class Trainer {
     const key = this.growth.topologyKey();
     if (key === this.#topologyKey && this.#state.growth === this.growth.state) return;
     const seeds = this.growth.seeds();
-    const topology: Topology = {
-      layers: layersOf(this.experiment, this.#o.dataset),
-      input: this.runtime.input,
-      seeds,
-      incubation: this.experiment.growth.incubation,
-      reach: this.experiment.growth.reach,
-    };
+    const topology = topologyOf(this.experiment, this.#o.dataset, seeds);
     const groups = [
       { bornStep: 0 },
       ...seeds.map((s) => ({ bornStep: this.growth.record(s.layerId, s.slot).bornStep })),

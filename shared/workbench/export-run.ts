@@ -1,38 +1,58 @@
-/** What a person can take away from a run: the experiment, the event log, the weights. */
-import { writeSafetensors } from '../base/safetensors.ts';
+/** What a person can take away from a run on the page. */
 import type { EngineRequest, ExportedFile } from '../contracts/engine-protocol.ts';
 import type { Experiment } from '../contracts/experiment.ts';
+import { EXPORT_FORMATS, type ExportSource } from '../export/export-formats.ts';
+import { exportedNetwork } from '../export/exported-network.ts';
 import type { LineLog } from '../platform/platform.ts';
-import type { Trainer } from '../tolaria/trainer.ts';
+import { inputOf } from '../tolaria/growth-sites.ts';
+import { parseEvent } from '../tolaria/run-log.ts';
+import type { OpenRun } from './open-run.ts';
 
-export type ExportFormat = Extract<EngineRequest, { kind: 'export' }>['format'];
-
-export interface ExportSource {
+export interface LiveRun {
   runId: string;
   experiment: Experiment;
-  trainer: Trainer;
+  run: OpenRun;
   /** Null where the run keeps nothing. */
   events: LineLog | null;
 }
 
-export async function exportRun(format: ExportFormat, run: ExportSource): Promise<ExportedFile> {
-  const { events, experiment, runId, trainer } = run;
-  switch (format) {
-    case 'experiment':
-      return textFile(`${runId}.json`, 'application/json', JSON.stringify(experiment, null, 2));
-    case 'events': {
-      // Not yet stored, or no longer: a full disk must not cost a person the log.
-      const lines = [...((await events?.readAll()) ?? []), ...trainer.log.unsaved];
-      return textFile(`${runId}.jsonl`, 'application/jsonl', lines.join('\n'));
-    }
-    case 'safetensors': {
-      const tensors = await trainer.runtime.exportTensors();
-      for (const name of [...tensors.keys()]) if (name.startsWith('moment')) tensors.delete(name);
-      const bytes = writeSafetensors({ tensors, metadata: { run: runId } });
-      const mediaType = 'application/octet-stream';
-      return { name: `${runId}.safetensors`, mediaType, bytes: bytes.buffer };
-    }
+export async function exportRun(
+  format: Extract<EngineRequest, { kind: 'export' }>['format'],
+  live: LiveRun,
+): Promise<ExportedFile> {
+  const { events, experiment, run, runId } = live;
+  // Not yet stored, or no longer: a full disk must not cost a person the log.
+  const lines = [...((await events?.readAll()) ?? []), ...run.trainer.log.unsaved];
+  if (format === 'experiment') {
+    return textFile(`${runId}.json`, 'application/json', JSON.stringify(experiment, null, 2));
   }
+  if (format === 'events') {
+    return textFile(`${runId}.jsonl`, 'application/jsonl', lines.join('\n'));
+  }
+  const target = EXPORT_FORMATS[format];
+  const source: ExportSource = {
+    runId,
+    experiment,
+    events: lines.map(parseEvent),
+    network: () => liveNetwork(live),
+  };
+  const bytes = await target.write(source);
+  // A run's document must not look like its experiment.
+  const name =
+    target.fileName?.(source) ?? `${runId}${format === 'json' ? '.run' : ''}.${target.extension}`;
+  return { name, mediaType: target.mediaType, bytes: bytes.buffer };
+}
+
+async function liveNetwork({ experiment, run }: LiveRun) {
+  const { dataset, trainer } = run;
+  const state = {
+    experiment,
+    data: { input: inputOf(dataset), classes: dataset.classes },
+    step: trainer.step,
+    growth: trainer.growth.state,
+    tensors: await trainer.runtime.exportTensors(),
+  };
+  return exportedNetwork(state, 0);
 }
 
 function textFile(name: string, mediaType: string, text: string): ExportedFile {

@@ -18,7 +18,7 @@ import { NamedFiles } from '../platform/memory.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
 import type { StepMetrics } from '../tolaria/network-runtime.ts';
 import { EXPERIMENT_FILE } from '../tolaria/trainer.ts';
-import { type ExportFormat, exportRun } from './export-run.ts';
+import { exportRun } from './export-run.ts';
 import { type OpenRun, openRun, type Workbench } from './open-run.ts';
 import { adapterReport, dataReport, evaluationMessage, networkReport } from './reports.ts';
 import { SeriesRecorder } from './series-recorder.ts';
@@ -487,11 +487,11 @@ export class WorkbenchSession {
     if (message && this.#run === run) this.#emit(message);
   }
 
-  #export(format: ExportFormat): Promise<ExportedFile> {
+  #export(format: Extract<EngineRequest, { kind: 'export' }>['format']): Promise<ExportedFile> {
     return exportRun(format, {
       runId: this.#runId,
       experiment: this.#experiment!,
-      trainer: this.#need().trainer,
+      run: this.#need(),
       events: this.#storage?.events ?? null,
     });
   }

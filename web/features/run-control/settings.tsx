@@ -1,5 +1,6 @@
 /** Edits the experiment of the next run, and takes the current one along. */
 import { useSyncExternalStore } from 'react';
+import { EXPORT_FORMAT_SUMMARIES } from '../../../shared/contracts/export-format.ts';
 import { differsFrom, useDraftStore } from '../../draft-store.ts';
 import { useRunActions } from '../../engine-context.tsx';
 import { useRunStore } from '../../run-store.ts';
@@ -37,6 +38,15 @@ function DraftNote() {
   return differsFrom(validation, experiment) ? 'Settings changed' : undefined;
 }
 
+const EXPORTS = [
+  ['experiment', 'Experiment file', 'the settings, for esper train and for this page'],
+  ['events', 'Event log', 'every decision, transition and measurement, a JSON line each'],
+  ['safetensors', 'Weights', EXPORT_FORMAT_SUMMARIES.safetensors],
+  ['csv', 'Table', EXPORT_FORMAT_SUMMARIES.csv],
+  ['tensorboard', 'TensorBoard', EXPORT_FORMAT_SUMMARIES.tensorboard],
+  ['json', 'Whole run', EXPORT_FORMAT_SUMMARIES.json],
+] as const;
+
 function Exports() {
   const actions = useRunActions();
   const hasRun = useRunStore((s) => (s.snapshot?.runId ?? '') !== '');
@@ -47,15 +57,17 @@ function Exports() {
         <Button small onClick={() => void actions.share()}>
           Copy link
         </Button>
-        <Button small disabled={!hasRun} onClick={() => void actions.exportRun('experiment')}>
-          Experiment file
-        </Button>
-        <Button small disabled={!hasRun} onClick={() => void actions.exportRun('events')}>
-          Event log
-        </Button>
-        <Button small disabled={!hasRun} onClick={() => void actions.exportRun('safetensors')}>
-          Weights
-        </Button>
+        {EXPORTS.map(([format, label, title]) => (
+          <Button
+            key={format}
+            small
+            title={title}
+            disabled={!hasRun}
+            onClick={() => void actions.exportRun(format)}
+          >
+            {label}
+          </Button>
+        ))}
       </div>
     </fieldset>
   );
