@@ -138,6 +138,28 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** Trainable values of the whole network afterwards. */
     parameters: z.number().int().nonnegative(),
   }),
+  /** What became of a fossilised seed with `growth.fold` on; once a seed. */
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('fold'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    seedId: z.string(),
+    blueprint: z.string(),
+    /** False: it stays a graft, for the reason given. */
+    folded: z.boolean(),
+    /** Where it went, or why it did not. */
+    reason: z.string(),
+    /** Largest change of a logit, relative to the largest logit; null: not measured. */
+    deviation: z.number().nullable(),
+    bound: z.number(),
+    /** Trainable values of the whole network, and dispatches of a training step. */
+    parametersBefore: z.number().int().nonnegative(),
+    parametersAfter: z.number().int().nonnegative(),
+    dispatchesBefore: z.number().int().nonnegative(),
+    dispatchesAfter: z.number().int().nonnegative(),
+  }),
   z.object({
     ...base,
     ...time,

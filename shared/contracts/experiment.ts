@@ -274,6 +274,12 @@ export const GrowthSpec = z
     blendMode: BlendMode.default('add'),
     alphaCurve: AlphaCurve.default('cosine'),
     alphaSteps: count.default(200).describe('Steps of the ramp that blends a seed in'),
+    fold: z
+      .enum(['auto', 'off'])
+      .optional()
+      .describe(
+        "auto: a fossilised seed becomes part of its host's own tensors where algebra allows; off, or absent: it stays a graft",
+      ),
     incubation: z
       .enum(['shadow', 'straight-through'])
       .default('shadow')

@@ -67,6 +67,8 @@ export const SeedSlotState = z.object({
   gradientRatio: z.number().nullable(),
   /** First step at which the slot may be used again after a cull. */
   embargoUntil: z.number().int().nonnegative(),
+  /** True of a fossilised seed that is now a part of its host's own tensors. */
+  folded: z.boolean().optional(),
   /** Unexpected faults in a row; the third enters ERROR_RECOVERY. */
   faults: z.number().int().nonnegative(),
 });

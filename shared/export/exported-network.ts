@@ -24,7 +24,7 @@ export interface NetworkState {
   /** What the run recorded of its data. */
   data: { input: readonly number[]; classes: readonly string[] };
   step: number;
-  growth: Pick<GrowthState, 'slots'>;
+  growth: Pick<GrowthState, 'slots' | 'hostChanges'>;
   /** Of all replicas: shape [R, ...]. */
   tensors: NamedTensors;
 }
@@ -48,7 +48,7 @@ export function exportedNetwork(state: NetworkState, replica: number): ExportedN
     });
   }
   return {
-    topology: topologyOf(experiment, shape, graftedSeeds(growth)),
+    topology: topologyOf(experiment, shape, graftedSeeds(growth), growth.hostChanges),
     classes: data.classes,
     step,
     alphas: alphasAt(growth, step),

@@ -4,12 +4,12 @@ import type { GrowthState, SlotRecord } from './growth-controller.ts';
 import { FULL_ALPHA, type GraftedSeed } from './kasmina-layer.ts';
 import { isActive } from './seed-stage.ts';
 
-/** Seeds that are part of the network, oldest first. */
+/** Seeds that are part of the network and not of the host's own tensors, oldest first. */
 export function graftedSeeds({ slots }: Pick<GrowthState, 'slots'>): GraftedSeed[] {
   let column = 1;
   let group = 1;
   return slots
-    .filter((r) => r.state.stage === 'TRAINING' || isActive(r.state.stage))
+    .filter((r) => r.state.stage === 'TRAINING' || (isActive(r.state.stage) && !r.state.folded))
     .sort((a, b) => seedNumber(a) - seedNumber(b))
     .map((r) => {
       const stage = r.state.stage as GraftedSeed['stage'];
@@ -41,6 +41,6 @@ export function alphasAt(state: Pick<GrowthState, 'slots'>, step: number): numbe
 }
 
 /** Seeds are numbered in the order of their germination. */
-function seedNumber(r: SlotRecord): number {
+export function seedNumber(r: SlotRecord): number {
   return Number(r.state.seedId!.slice(1));
 }

@@ -21,7 +21,8 @@ import type { AlphaRamp, SeedSlotState } from '../contracts/seed.ts';
 import { alphaAt, retarget } from './alpha-schedule.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { type GateResult, gateG0, gateG1, gateG2, gateG3, gateG5 } from './gates.ts';
-import { alphasAt, graftedSeeds } from './grafted-seeds.ts';
+import { alphasAt, graftedSeeds, seedNumber } from './grafted-seeds.ts';
+import type { HostChange } from './host-changes.ts';
 import type { GraftedSeed } from './kasmina-layer.ts';
 import * as slots from './seed-slot.ts';
 import { isLive } from './seed-stage.ts';
@@ -38,6 +39,8 @@ export interface SlotRecord {
   signal: HealthSignal | null;
   /** Last gate outcome logged, so that a standing refusal is logged once. */
   lastGate: string | null;
+  /** Set once a fossilised seed was found to stay a graft for good; absent: not tried yet. */
+  stays?: boolean;
 }
 
 export interface GrowthState {
@@ -46,6 +49,8 @@ export interface GrowthState {
   germinated: number;
   fossilized: number;
   outcomes: SeedOutcome[];
+  /** What folded seeds made of the host; absent: nothing. */
+  hostChanges?: HostChange[];
 }
 
 export interface GrowableSite {
@@ -62,7 +67,10 @@ export type EmitEvent = (event: EventBody<RunEvent>) => void;
 
 export interface GrowthControllerOptions {
   experiment: Experiment;
+  /** Where seeds can grow on the host as it starts. */
   sites: readonly GrowableSite[];
+  /** The same after changes that folding made. Absent: nothing is folded. */
+  sitesAfter?(changes: readonly HostChange[]): readonly GrowableSite[];
   artifacts: ArtifactSource;
   emit: EmitEvent;
   blueprintOf(name: string): Blueprint;
@@ -73,6 +81,7 @@ export interface GrowthControllerOptions {
 export class GrowthController {
   state: GrowthState;
   #o: GrowthControllerOptions;
+  #sites: readonly GrowableSite[];
   #offers = new Map<string, BlueprintOffer[]>();
   #loading = new Map<string, Promise<ProvidedArtifact>>();
 
@@ -80,8 +89,9 @@ export class GrowthController {
     this.#o = options;
     const { growth } = options.experiment;
     this.state = { slots: [], nextSeed: 1, germinated: 0, fossilized: 0, outcomes: [] };
+    this.#sites = options.sites;
+    this.#offerBlueprints();
     for (const site of options.sites) {
-      this.#offers.set(site.layerId, offersFor(site.host, growth.blueprints));
       for (let s = 0; s < growth.slotsPerLayer; s++) {
         this.state.slots.push({
           state: slots.dormantSlot(site.layerId, s),
@@ -96,10 +106,65 @@ export class GrowthController {
     }
   }
 
+  #offerBlueprints(): void {
+    const { blueprints } = this.#o.experiment.growth;
+    for (const site of this.#sites) {
+      this.#offers.set(site.layerId, offersFor(site.host, blueprints));
+    }
+  }
+
+  /** Brings the sites up to the host of the current state. */
+  #followHost(): void {
+    const changes = this.hostChanges;
+    const { sites, sitesAfter } = this.#o;
+    const now = changes.length > 0 && sitesAfter ? sitesAfter(changes) : sites;
+    if (now === this.#sites) return;
+    this.#sites = now;
+    this.#offerBlueprints();
+  }
+
+  /** Where seeds can grow now. */
+  get sites(): readonly GrowableSite[] {
+    return this.#sites;
+  }
+
+  get hostChanges(): readonly HostChange[] {
+    return this.state.hostChanges ?? [];
+  }
+
+  /** Fossilised seeds that may still be folded into their host, oldest first. */
+  unfolded(): SlotRecord[] {
+    return this.state.slots
+      .filter((r) => r.state.stage === 'FOSSILIZED' && !r.state.folded && !r.stays)
+      .sort((a, b) => seedNumber(a) - seedNumber(b));
+  }
+
+  /** Whether a layer has a seed, or one on its way, that is not part of the host's own tensors. */
+  hasGraft(layerId: string): boolean {
+    return this.state.slots.some(
+      ({ state }) =>
+        state.layerId === layerId &&
+        (isLive(state.stage) || (state.stage === 'FOSSILIZED' && !state.folded)),
+    );
+  }
+
+  /**
+   * Takes a fossilised seed off the graft list: its host computes it now.
+   *
+   * @param added Trainable values that the host has more than before.
+   */
+  markFolded(r: SlotRecord, changes: readonly HostChange[], added: number): void {
+    r.state = { ...r.state, folded: true, parameters: added };
+    r.signal = null;
+    if (changes.length > 0) this.state.hostChanges = [...this.hostChanges, ...changes];
+    this.#followHost();
+  }
+
   /** Replaces the state (resume, rollback) and asks again for artifacts that were on their way. */
   restore(state: GrowthState): void {
     this.state = state;
     this.#loading.clear();
+    this.#followHost();
     for (const r of state.slots) {
       if (r.state.stage === 'LOADING') this.#request(r);
     }
@@ -117,13 +182,14 @@ export class GrowthController {
 
   /** Text that differs exactly when the network's plan must be made anew. */
   topologyKey(): string {
-    return JSON.stringify(
-      this.seeds().map((s) => [
+    return JSON.stringify([
+      ...this.seeds().map((s) => [
         s.seedId,
         s.stage === 'HOLDING' ? 'BLENDING' : s.stage,
         s.blendMode,
       ]),
-    );
+      ...this.hostChanges,
+    ]);
   }
 
   record(layerId: string, slot: number): SlotRecord {
@@ -164,7 +230,7 @@ export class GrowthController {
   }
 
   layerObservations(): LayerObservation[] {
-    return this.#o.sites.map((site) => ({
+    return this.#sites.map((site) => ({
       layerId: site.layerId,
       kind: site.kind,
       inFeatures: site.inFeatures,
@@ -500,7 +566,7 @@ export class GrowthController {
   }
 
   #site(layerId: string): GrowableSite {
-    const site = this.#o.sites.find((s) => s.layerId === layerId);
+    const site = this.#sites.find((s) => s.layerId === layerId);
     if (!site)
       throw new StageTransitionError(`Cannot find layer "${layerId}" among the growable ones`);
     return site;

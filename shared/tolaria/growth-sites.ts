@@ -5,6 +5,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { growableLayers, layerInputs, type Topology } from '../kasmina/growing-network.ts';
 import type { GrowableSite } from '../kasmina/growth-controller.ts';
+import { changedLayers, type HostChange } from '../kasmina/host-changes.ts';
 import { type GraftedSeed, hostShapeOf } from '../kasmina/kasmina-layer.ts';
 import { type HostLayer, hostLayers } from '../models/host.ts';
 
@@ -19,12 +20,17 @@ export function inputOf({ features, imageShape }: DataShape): readonly number[] 
 /**
  * Layers of the experiment's host for its data.
  *
+ * @param changes What folded seeds made of them.
  * @throws {InputError} If the host does not fit the data.
  */
-export function layersOf(experiment: Experiment, dataset: DataShape): HostLayer[] {
+export function layersOf(
+  experiment: Experiment,
+  dataset: DataShape,
+  changes: readonly HostChange[] = [],
+): HostLayer[] {
   const input = inputOf(dataset);
   try {
-    return hostLayers(experiment.host, input, dataset.classes.length);
+    return changedLayers(hostLayers(experiment.host, input, dataset.classes.length), changes);
   } catch (error) {
     throw new InputError(messageOf(error));
   }
@@ -35,9 +41,10 @@ export function topologyOf(
   experiment: Experiment,
   dataset: DataShape,
   seeds: readonly GraftedSeed[],
+  changes: readonly HostChange[] = [],
 ): Topology {
   return {
-    layers: layersOf(experiment, dataset),
+    layers: layersOf(experiment, dataset, changes),
     input: inputOf(dataset),
     seeds,
     incubation: experiment.growth.incubation,
@@ -46,8 +53,12 @@ export function topologyOf(
 }
 
 /** Every Linear and Conv2d layer of the host as a place where a seed could grow. */
-function allSites(experiment: Experiment, dataset: DataShape): GrowableSite[] {
-  const layers = layersOf(experiment, dataset);
+function allSites(
+  experiment: Experiment,
+  dataset: DataShape,
+  changes: readonly HostChange[] = [],
+): GrowableSite[] {
+  const layers = layersOf(experiment, dataset, changes);
   const input = inputOf(dataset);
   const inputs = layerInputs(layers, input, experiment.growth.reach);
   return growableLayers(layers).map((l) => {
@@ -71,10 +82,14 @@ export function hostParametersOf(experiment: Experiment, dataset: DataShape): nu
 }
 
 /** Where seeds can grow: all sites, or those the experiment names; none with growth off. */
-export function sitesOf(experiment: Experiment, dataset: DataShape): GrowableSite[] {
+export function sitesOf(
+  experiment: Experiment,
+  dataset: DataShape,
+  changes: readonly HostChange[] = [],
+): GrowableSite[] {
   const { growth } = experiment;
   if (!growth.enabled) return [];
-  const sites = allSites(experiment, dataset);
+  const sites = allSites(experiment, dataset, changes);
   const unknown = growth.layers?.find((n) => !sites.some((s) => s.layerId === n));
   if (unknown !== undefined) {
     throw new InputError(

@@ -22,7 +22,8 @@ import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
-import { type GrowableSite, GrowthController } from '../kasmina/growth-controller.ts';
+import { GrowthController } from '../kasmina/growth-controller.ts';
+import type { HostChange } from '../kasmina/host-changes.ts';
 import type { GraftedSeed } from '../kasmina/kasmina-layer.ts';
 import { isLive } from '../kasmina/seed-stage.ts';
 import { learningRateShare } from '../nn/schedules.ts';
@@ -30,6 +31,7 @@ import type { Clock, RunStorage } from '../platform/platform.ts';
 import { networkDigest, readCheckpoint, type TrainerState, writeCheckpoint } from './checkpoint.ts';
 import type { DecisionSource } from './decision-source.ts';
 import { experimentDigest } from './experiment-digest.ts';
+import { foldSeed } from './fold-seeds.ts';
 import { chooseRemedy, inspectChunk } from './governor.ts';
 import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
@@ -90,7 +92,6 @@ export class Trainer {
   readonly experiment: Experiment;
   readonly runtime: NetworkRuntime;
   readonly growth: GrowthController;
-  readonly sites: readonly GrowableSite[];
   signals: HealthSignal[] = [];
   log: RunLog;
   /** Events of earlier sittings that a resumed run kept. */
@@ -112,11 +113,11 @@ export class Trainer {
     this.#o = options;
     this.experiment = experiment;
     this.runtime = new NetworkRuntime(options.backend, experiment, dataset);
-    this.sites = sitesOf(experiment, dataset);
     this.log = new RunLog(options.storage?.events ?? null, options.onEvent);
     this.growth = new GrowthController({
       experiment,
-      sites: this.sites,
+      sites: sitesOf(experiment, dataset),
+      sitesAfter: (changes) => sitesOf(experiment, dataset, changes),
       artifacts: options.artifacts,
       blueprintOf: options.blueprintOf,
       hostParameters: hostParametersOf(experiment, dataset),
@@ -349,6 +350,7 @@ export class Trainer {
     }
     state.pending = [];
     await this.#applyTopology();
+    await this.#foldFossilized();
     if (decisions && step < this.experiment.steps) {
       state.pending = await decisions.look(this.#observation());
     }
@@ -414,6 +416,7 @@ export class Trainer {
       this.#emit({ type: 'command', command, origin: 'person', accepted: reason === null, reason });
     }
     await this.#applyTopology();
+    await this.#foldFossilized();
     this.#takeSnapshot();
     await this.#flush();
   }
@@ -421,12 +424,8 @@ export class Trainer {
   async #applyTopology(): Promise<void> {
     const key = this.growth.topologyKey();
     if (key === this.#topologyKey && this.#state.growth === this.growth.state) return;
-    const seeds = this.growth.seeds();
-    const topology = topologyOf(this.experiment, this.#o.dataset, seeds);
-    const groups = [
-      { bornStep: 0 },
-      ...seeds.map((s) => ({ bornStep: this.growth.record(s.layerId, s.slot).bornStep })),
-    ];
+    const { topology, groups } = this.#network();
+    const { seeds } = topology;
     if (key !== this.#topologyKey || this.runtime.groups.length === 0) {
       this.#probe?.dispose();
       this.#probe = null;
@@ -439,6 +438,46 @@ export class Trainer {
       this.#topologyKey = key;
     }
     this.#state.growth = this.growth.state;
+  }
+
+  /** The network of the growth state, with `changes` of its host besides, `without` one seed. */
+  #network(changes: readonly HostChange[] = [], without?: string) {
+    const { experiment, growth } = this;
+    const seeds = growth
+      .seeds()
+      .filter((s) => s.seedId !== without)
+      .map((s, i) => ({ ...s, group: i + 1 }));
+    const all = [...growth.hostChanges, ...changes];
+    const topology = topologyOf(experiment, this.#o.dataset, seeds, all);
+    const groups = [
+      { bornStep: 0 },
+      ...seeds.map((s) => ({ bornStep: growth.record(s.layerId, s.slot).bornStep })),
+    ];
+    return { topology, groups };
+  }
+
+  /** Makes what fossilised part of the host's own tensors, where the experiment wants it. */
+  async #foldFossilized(): Promise<void> {
+    if (this.experiment.growth.fold !== 'auto') return;
+    for (const record of this.growth.unfolded()) {
+      const { dataset } = this.#o;
+      const task = {
+        ...{ runtime: this.runtime, growth: this.growth, step: this.#state.step },
+        ...{ optimizer: this.experiment.optimizer, rows: dataset.validation.x },
+        features: dataset.features,
+        network: (changes: readonly HostChange[], without: string) =>
+          this.#network(changes, without),
+      };
+      const event = await foldSeed(task, record);
+      if (!event) continue;
+      if (event.folded) {
+        this.#probe?.dispose();
+        this.#probe = null;
+        this.#topologyKey = this.growth.topologyKey();
+        this.signals = this.signals.filter((s) => s.seedId !== event.seedId);
+      }
+      this.#emit(event);
+    }
   }
 
   /**

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { LIBRARY_NAMES } from '../../shared/blueprints/library.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { committed, FOLDABLE, foldAll, stepOf } from '../../shared/kasmina/_test-fold.ts';
 import {
   fill,
   hostDifferences,
@@ -22,6 +23,7 @@ import {
   slices,
   topologyOf,
 } from '../../shared/kasmina/_test-topology.ts';
+import { FOLD_BOUND } from '../../shared/kasmina/fold.ts';
 import { memoryRunStorage } from '../../shared/platform/memory.ts';
 import {
   advance,
@@ -200,4 +202,29 @@ test('a learning rate beyond float32 is given up on, with the host as it was', a
     /^DivergedError: Cannot go on: non-finite .* 6 rollbacks/,
   );
   assert.deepEqual(await tensorBits(trainer), good);
+});
+
+test('folding keeps the outputs within its bound', async () => {
+  const seeds = {
+    mlp: [
+      committed('fc1', FOLDABLE.lowRank, 'add', 0),
+      committed('fc2', FOLDABLE.widen('tanh'), 'add', 1),
+    ],
+    cnn: [
+      committed('conv1', FOLDABLE.factored(5), 'add', 0),
+      committed('conv1', FOLDABLE.kernel(1), 'add', 1),
+    ],
+  };
+  for (const kind of ['mlp', 'cnn'] as const) {
+    const network = networkOf(kind, 2);
+    for (const draw of [1, 2, 3]) {
+      const { deviation, runtime, topology } = await foldAll(
+        ...([backend, network, seeds[kind], 'span', draw] as const),
+      );
+      assert.ok(deviation <= FOLD_BOUND, `${kind} ${draw}: ${deviation}`);
+      const bare = { ...topologyOf(network, [], { reach: 'span' }), layers: topology.layers };
+      assert.deepEqual(stepOf(network, topology), stepOf(network, bare));
+      runtime.dispose();
+    }
+  }
 });

@@ -16,6 +16,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   command: 'growth',
   gate: 'growth',
   transition: 'growth',
+  fold: 'growth',
   governor: 'training',
   checkpoint: 'system',
   notice: 'system',
@@ -51,6 +52,10 @@ export function eventText(event: RunEvent): string {
       const [from, to] = [STAGE_LOOKS[event.from].label, STAGE_LOOKS[event.to].label];
       return `${who} in ${event.layerId}: ${from} → ${to} (${event.cause})`;
     }
+    case 'fold':
+      return event.folded
+        ? `${event.seedId} folded into ${event.layerId} (${event.reason}): ${event.parametersBefore} → ${event.parametersAfter} parameters, ${event.dispatchesBefore} → ${event.dispatchesAfter} dispatches`
+        : `${event.seedId} in ${event.layerId} stays a graft: ${event.reason}`;
     case 'governor':
       return `Governor went back to step ${event.restoredStep}: ${event.cause}`;
     case 'checkpoint':

@@ -46,6 +46,14 @@ function setBlueprints(names: string[] | undefined): void {
   });
 }
 
+/** Off is the key's absence, so that an experiment without it keeps its identity. */
+function setFold(isOn: boolean): void {
+  editDraft((draft) => {
+    const { fold: _, ...growth } = draft.growth;
+    return { ...draft, growth: isOn ? { ...growth, fold: 'auto' } : growth };
+  });
+}
+
 export function GrowthSettings() {
   const growth = useDraftStore((s) => s.draft.growth);
   const policy = useDraftStore((s) => s.draft.policy);
@@ -122,6 +130,11 @@ export function GrowthSettings() {
                   onChange={(alphaCurve) => editGrowth({ alphaCurve })}
                 />
               </div>
+              <CheckField
+                label="Fold committed seeds into their layers"
+                checked={growth.fold === 'auto'}
+                onChange={setFold}
+              />
               <div className={styles['pair']}>
                 {number('slotsPerLayer', 'Slots per layer')}
                 {number('maxConcurrent', 'Live at once')}

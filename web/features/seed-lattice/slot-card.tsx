@@ -47,6 +47,7 @@ export const SlotCard = memo(function SlotCard({ slot, offers }: SlotCardProps) 
           </dl>
         </>
       )}
+      {slot.folded && <p className={styles['note']}>Folded: the layer computes it itself</p>}
       <Embargo slot={slot} />
       <SlotCommands slot={slot} offers={offers} />
     </article>

@@ -1,0 +1,63 @@
+/** Where a seed sits in its host, as far as folding cares. */
+import type { HostShape } from '../contracts/blueprint.ts';
+import type { HostLayer } from '../models/host.ts';
+import { layerInputs, type Topology } from './growing-network.ts';
+import { type GrowableLayer, hostShapeOf } from './kasmina-layer.ts';
+
+export interface FoldSite {
+  /** The layer as it is now. */
+  layer: GrowableLayer;
+  /** The host as the seed sees it: its input is what the seed reads. */
+  host: HostShape;
+  /** What lies between the layer whose input the seed reads and its own; null: it reads its own. */
+  span: { before: string; activations: string[]; dropout: boolean } | null;
+  /** Layers whose seeds would change shape if the units between the two layers became more. */
+  neighbours: string[];
+}
+
+/** @throws {RangeError} If the topology has no growable layer of that name. */
+export function foldSite(
+  topology: Pick<Topology, 'layers' | 'input' | 'reach'>,
+  layerId: string,
+): FoldSite {
+  const { layers, input, reach } = topology;
+  const layer = layers.find((l): l is GrowableLayer => isGrowable(l) && l.name === layerId);
+  if (!layer) throw new RangeError(`Cannot fold into layer "${layerId}": the host has none`);
+  const axes = layerInputs(layers, input, reach).get(layerId)!;
+  const spans = reach === 'span' ? spansOf(layers) : new Map<string, FoldSite['span']>();
+  const span = spans.get(layerId) ?? null;
+  const after = [...spans].filter(([, s]) => s?.before === layerId).map(([name]) => name);
+  return {
+    layer,
+    host: hostShapeOf(layer, axes.seeds),
+    span,
+    neighbours: span ? [span.before, ...after] : [],
+  };
+}
+
+/** For each Linear layer right behind another: what is between them. */
+function spansOf(layers: readonly HostLayer[]): Map<string, FoldSite['span']> {
+  const spans = new Map<string, FoldSite['span']>();
+  let open: NonNullable<FoldSite['span']> | null = null;
+  for (const layer of layers) {
+    switch (layer.kind) {
+      case 'linear':
+        if (open) spans.set(layer.name, open);
+        open = { before: layer.name, activations: [], dropout: false };
+        break;
+      case 'activation':
+        open?.activations.push(layer.activation);
+        break;
+      case 'dropout':
+        if (open) open.dropout = true;
+        break;
+      default:
+        open = null;
+    }
+  }
+  return spans;
+}
+
+function isGrowable(layer: HostLayer): layer is GrowableLayer {
+  return layer.kind === 'linear' || layer.kind === 'conv2d';
+}
