@@ -1,7 +1,7 @@
 // conv2d: y = act(blend(conv(x, weight) + bias))
 //
 //   s[b,oy,ox,o] = bias[o] + sum over ky, kx, c of
-//                  x[b, oy*S+ky-PAD, ox*S+kx-PAD, c] weight[ky,kx,c,o]
+//                  x[b, oy*S+ky*D-PAD_Y, ox*S+kx*D-PAD, c] weight[ky,kx,c,o]
 //   y = act(z + alpha * s)        BLEND 1 (add)
 //     = act(z + alpha * (s - z))  BLEND 2 (replace);  exactly act(z) at alpha = 0
 //
@@ -34,6 +34,8 @@ override KH: u32;
 override KW: u32;
 override STRIDE: u32;
 override PAD: u32;
+override PAD_Y: u32;
+override DILATION: u32;    // with more than 1, CHUNKED by TAPS = 1
 override X_STRIDE: u32;  // vec4s between replicas of x
 override Y_STRIDE: u32;  // vec4s between replicas of y and z
 override W_STRIDE: u32;  // vec4s between replicas of the parameters
@@ -80,7 +82,7 @@ fn conv2d(
   let oy = strip / PER_ROW % OH;
   let image = strip / (PER_ROW * OH);
   let ix = ox * STRIDE - PAD;
-  let iy = oy * STRIDE - PAD;
+  let iy = oy * STRIDE - PAD_Y;
 //% for j in 0..TN4
   let n${j} = min(column + ${j}u * next, O4 - 1u);
 //% end
@@ -95,8 +97,8 @@ fn conv2d(
 //% end
 //% end
   for (var ky = 0u; ky < KH; ky++) {
-    let row_in = iy + ky < H;
-    let row_at = replica * X_STRIDE + ((image * H + iy + ky) * W + ix) * C4;
+    let row_in = iy + ky * DILATION < H;
+    let row_at = replica * X_STRIDE + ((image * H + iy + ky * DILATION) * W + ix) * C4;
 //% if EDGES && !CHUNKED
 //% for j in 0..(TX-1)*STRIDE+TAPS
     let in${j} = row_in & column_in${j};
@@ -109,13 +111,13 @@ fn conv2d(
       {
         let kx = 0u;
 //% end
-        let at = row_at + kx * C4 + c;
+        let at = row_at + kx * DILATION * C4 + c;
         let tap = replica * W_STRIDE + ((ky * KW + kx) * C4 + c) * 4u * O4;
 //% for j in 0..(TX-1)*STRIDE+TAPS
 //% if j % STRIDE < TAPS
 //% if EDGES
 //% if CHUNKED
-        let in${j} = row_in & (ix + kx + ${j}u < W);
+        let in${j} = row_in & (ix + kx * DILATION + ${j}u < W);
 //% end
 //% if CHANNELS == 1
         let a${j} = select(0.0, x[(at + ${j}u * C4) * 4u], in${j});

@@ -1,7 +1,7 @@
 // conv2d_grad_input: dx = (sum over the outputs that used the pixel of dy weight^T) * f'(saved)
 //
 //   ds[b,iy,ix,c] = sum over ky, kx, o of dy[b,oy,ox,o] weight[ky,kx,c,o]
-//   where oy = (iy + PAD - ky) / S and ox = (ix + PAD - kx) / S are whole and inside the output
+//   where oy = (iy + PAD_Y - ky D) / S and ox = (ix + PAD - kx D) / S are whole and inside the output
 //
 // Shapes     dy [R, B, OH, OW, O], weight [R, KH, KW, C, O], saved, dx [R, B, H, W, C]; C, O
 //            multiples of 4; STRIPS = B H PER_ROW pieces of input rows
@@ -30,6 +30,8 @@ override KH: u32;
 override KW: u32;
 override STRIDE: u32;
 override PAD: u32;
+override PAD_Y: u32;
+override DILATION: u32;  // with more than 1, one tap at a time
 override DY_STRIDE: u32; // vec4s between replicas of dy
 override DX_STRIDE: u32; // vec4s between replicas of dx and saved
 override W_STRIDE: u32;  // vec4s between replicas of the parameters
@@ -80,11 +82,11 @@ fn conv2d_grad_input(
     // Differences below zero wrap around to numbers far beyond the output. `&`, not `&&`: a branch a
     // pixel can crash one driver's compiler.
 //% if STRIDED
-    let oy = (iy + PAD - ky) / STRIDE;
-    let row_in = ((iy + PAD - ky) % STRIDE == 0u) & (oy < OH);
+    let oy = (iy + PAD_Y - ky * DILATION) / STRIDE;
+    let row_in = ((iy + PAD_Y - ky * DILATION) % STRIDE == 0u) & (oy < OH);
     let row_at = replica * DY_STRIDE + (image * OH + oy) * OW * O4;
 //% else
-    let oy = iy + PAD - ky;
+    let oy = iy + PAD_Y - ky * DILATION;
     let row_in = oy < OH;
     let row_at = replica * DY_STRIDE + ((image * OH + oy) * OW + ix + PAD - ${TAPS-1}u) * O4;
 //% if !CHUNKED
@@ -101,10 +103,10 @@ fn conv2d_grad_input(
         let kx = 0u;
 //% end
 //% if !STRIDED
-        let at = row_at - kx * O4 + o;
+        let at = row_at - kx * DILATION * O4 + o;
 //% for j in 0..TX+TAPS-1
 //% if CHUNKED
-        let in${j} = row_in & (ix + PAD - kx - ${TAPS-1}u + ${j}u < OW);
+        let in${j} = row_in & (ix + PAD - kx * DILATION - ${TAPS-1}u + ${j}u < OW);
 //% end
         let a${j} = select(vec4f(0.0), dy[at + ${j}u * O4], in${j});
 //% end
@@ -114,7 +116,7 @@ fn conv2d_grad_input(
           let w = replica * W_STRIDE + (ky * KW + kx + ${t}u) * C4 * 4u * O4 + o;
 //% if STRIDED
 //% for i in 0..TX
-          let x${i} = ix + ${i}u + PAD - kx - ${t}u;
+          let x${i} = ix + ${i}u + PAD - (kx + ${t}u) * DILATION;
           let in${i} = row_in & (x${i} % STRIDE == 0u) & (x${i} / STRIDE < OW);
           let d${i} = select(vec4f(0.0), dy[row_at + x${i} / STRIDE * O4 + o], in${i});
 //% end

@@ -1,7 +1,7 @@
 // conv2d_grad_weight: partial sums, over CHUNK images each, of the weight and bias gradients
 //
 //   partial[p, (ky KW + kx) C + c, o] = sum over the pixels (b,oy,ox) of part p of
-//                                       x[b, oy*S+ky-PAD, ox*S+kx-PAD, c] dy[b,oy,ox,o]
+//                                       x[b, oy*S+ky*D-PAD_Y, ox*S+kx*D-PAD, c] dy[b,oy,ox,o]
 //   partial[p, KH KW C, o] = sum of dy[b,oy,ox,o]
 //
 // Shapes     x [R, B, H, W, C], dy [R, B, OH, OW, O], partial [R, PARTS, KH KW C + 1, O]; C, O
@@ -29,6 +29,8 @@ override KH: u32;
 override KW: u32;
 override STRIDE: u32;
 override PAD: u32;
+override PAD_Y: u32;
+override DILATION: u32;
 override PARTS: u32;
 override CHUNK: u32;       // images in a part
 override X_STRIDE: u32;    // vec4s between replicas of x
@@ -98,7 +100,7 @@ fn conv2d_grad_weight(
 //% end
   for (var image = first; image < last; image++) {
     for (var oy = 0u; oy < OH; oy++) {
-      let iy = oy * STRIDE + ky - PAD;
+      let iy = oy * STRIDE + ky * DILATION - PAD_Y;
       let row_in = iy < H;
       let row_at = replica * X_STRIDE / C4 + (image * H + iy) * W;
       let dy_at = replica * DY_STRIDE + (image * OH + oy) * OW * O4;
@@ -119,7 +121,7 @@ fn conv2d_grad_weight(
         x${m}_${TAPS - 1} = tapped(row_at, row_in, ox + kx + ${TAPS - 1}u - PAD, c${m});
 //% else
 //% for t in 0..TAPS
-        x${m}_${t} = tapped(row_at, row_in, ox * STRIDE + kx + ${t}u - PAD, c${m});
+        x${m}_${t} = tapped(row_at, row_in, ox * STRIDE + (kx + ${t}u) * DILATION - PAD, c${m});
 //% end
 //% end
 //% end

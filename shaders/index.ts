@@ -19,6 +19,9 @@ import concat from './concat.wgsl' with { type: 'text' };
 import conv2d from './conv2d.wgsl' with { type: 'text' };
 import conv2dGradInput from './conv2d_grad_input.wgsl' with { type: 'text' };
 import conv2dGradWeight from './conv2d_grad_weight.wgsl' with { type: 'text' };
+import conv2dGrouped from './conv2d_grouped.wgsl' with { type: 'text' };
+import conv2dGroupedGradInput from './conv2d_grouped_grad_input.wgsl' with { type: 'text' };
+import conv2dGroupedGradWeight from './conv2d_grouped_grad_weight.wgsl' with { type: 'text' };
 import dropout from './dropout.wgsl' with { type: 'text' };
 import embedding from './embedding.wgsl' with { type: 'text' };
 import embeddingGrad from './embedding_grad.wgsl' with { type: 'text' };
@@ -36,6 +39,7 @@ import classRowLib from './lib/class_row.wgsl' with { type: 'text' };
 import controlLib from './lib/control.wgsl' with { type: 'text' };
 import finiteLib from './lib/finite.wgsl' with { type: 'text' };
 import groupChannelsLib from './lib/group_channels.wgsl' with { type: 'text' };
+import groupedWindowLib from './lib/grouped_window.wgsl' with { type: 'text' };
 import metricsLib from './lib/metrics.wgsl' with { type: 'text' };
 import momentsLib from './lib/moments.wgsl' with { type: 'text' };
 import optimizerLib from './lib/optimizer.wgsl' with { type: 'text' };
@@ -58,6 +62,7 @@ import padAxis from './pad_axis.wgsl' with { type: 'text' };
 import reduceAffine from './reduce_affine.wgsl' with { type: 'text' };
 import reducePartials from './reduce_partials.wgsl' with { type: 'text' };
 import repeatPositions from './repeat_positions.wgsl' with { type: 'text' };
+import reshape from './reshape.wgsl' with { type: 'text' };
 import runningStats from './running_stats.wgsl' with { type: 'text' };
 import scale from './scale.wgsl' with { type: 'text' };
 import scaleAlpha from './scale_alpha.wgsl' with { type: 'text' };
@@ -77,6 +82,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'lib/control.wgsl': controlLib,
   'lib/finite.wgsl': finiteLib,
   'lib/group_channels.wgsl': groupChannelsLib,
+  'lib/grouped_window.wgsl': groupedWindowLib,
   'lib/metrics.wgsl': metricsLib,
   'lib/moments.wgsl': momentsLib,
   'lib/optimizer.wgsl': optimizerLib,
@@ -104,6 +110,9 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'conv2d.wgsl': conv2d,
   'conv2d_grad_input.wgsl': conv2dGradInput,
   'conv2d_grad_weight.wgsl': conv2dGradWeight,
+  'conv2d_grouped.wgsl': conv2dGrouped,
+  'conv2d_grouped_grad_input.wgsl': conv2dGroupedGradInput,
+  'conv2d_grouped_grad_weight.wgsl': conv2dGroupedGradWeight,
   'dropout.wgsl': dropout,
   'embedding.wgsl': embedding,
   'embedding_grad.wgsl': embeddingGrad,
@@ -131,6 +140,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'reduce_affine.wgsl': reduceAffine,
   'reduce_partials.wgsl': reducePartials,
   'repeat_positions.wgsl': repeatPositions,
+  'reshape.wgsl': reshape,
   'running_stats.wgsl': runningStats,
   'scale.wgsl': scale,
   'scale_alpha.wgsl': scaleAlpha,

@@ -6,6 +6,7 @@ import { attentionCases } from './attention-cases.ts';
 import { convCases } from './conv-cases.ts';
 import { denseCases } from './dense-cases.ts';
 import { elementwiseCases } from './elementwise-cases.ts';
+import { groupedConvCases } from './grouped-conv-cases.ts';
 import { healthCases } from './health-cases.ts';
 import { modelCases } from './model-cases.ts';
 import { normCases } from './norm-cases.ts';
@@ -17,6 +18,7 @@ import { trainingCases } from './training-cases.ts';
 export const CASES: readonly ParityCase[] = [
   ...denseCases,
   ...convCases,
+  ...groupedConvCases,
   ...elementwiseCases,
   ...normCases,
   ...shapeCases,

@@ -139,11 +139,16 @@ export class CaseBuilder {
     return this.#external('labels', [batch], values, { dtype: 'u32', padded: [batch] });
   }
 
-  /** A weight [...inputs, outputs], drawn with variance 1 / inputs. */
-  weight(name: string, shape: readonly number[], group = 0): Tensor {
+  /**
+   * A weight [...inputs, outputs], drawn with variance 1 / inputs.
+   *
+   * @param paddedAxes 1 for the weight of a convolution with groups.
+   */
+  weight(name: string, shape: readonly number[], group = 0, paddedAxes: 1 | 2 = 2): Tensor {
     const fanIn = numel(shape.slice(0, -1));
+    const init = { kind: 'xavier', fanIn, fanOut: 1 } as const;
     this.fills.set(name, (random) => random.normal() / Math.sqrt(fanIn));
-    return this.graph.parameter(name, shape, 2, { kind: 'xavier', fanIn, fanOut: 1 }, group);
+    return this.graph.parameter(name, shape, paddedAxes, init, group);
   }
 
   bias(name: string, n: number, group = 0): Tensor {

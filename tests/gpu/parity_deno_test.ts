@@ -19,8 +19,8 @@ for (const parityCase of CASES) {
   });
 }
 
-/** Kernels whose tiles depend on the kind of adapter, on shapes of all remainders. */
-const TILED = /^(linear|conv2d)/;
+/** Kernels whose tiles or strips depend on the kind of adapter, on shapes of all remainders. */
+const TILED = /^(linear|conv2d(?!_grouped_grad_weight))/;
 
 const lowered = (['software', 'gpu'] as const).map(
   (kind) => new GpuBackend(device, { ...adapter, kind }),

@@ -1,6 +1,7 @@
 /** Parity cases of ops that move, repeat or multiply numbers: lengths on both sides of a vec4. */
 import { differentiate } from '../../shared/engine/plan/autodiff.ts';
 import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { sampleShape } from '../../shared/engine/plan/ops-shape.ts';
 import { type CaseBuilder, EXACT, type ParityCase, relative } from './parity-case.ts';
 
 const ROUNDING = relative(2);
@@ -51,6 +52,41 @@ const transposes: ParityCase[] = [
   tolerance: EXACT,
   seeds: i % 2 === 0 ? [1] : [1, 2, 3],
   build: (b) => ({ y: b.graph.one('transpose', [b.input('x', shape)]) }),
+}));
+
+/** From and to; storage that fits, rows that shrink and grow within and across a vec4. */
+const reshapes: ParityCase[] = (
+  [
+    [
+      [2, 3, 5],
+      [3, 1, 5],
+    ],
+    [
+      [3, 4, 8],
+      [2, 16],
+    ],
+    [[2, 3, 5], [15]],
+    [
+      [1, 30],
+      [2, 3, 5],
+    ],
+    [
+      [65, 9],
+      [3, 3],
+    ],
+    [
+      [3, 2, 2, 3],
+      [1, 12],
+    ],
+  ] as const
+).map(([shape, to], i) => ({
+  name: `reshape/${shape.join('x')}-to-${to.join('x')}`,
+  tolerance: EXACT,
+  ...(i % 2 === 0 ? { seeds: [1, 2, 3], twins: true } : {}),
+  build: (b): Record<string, Tensor> => {
+    const x = b.graph.one('scale', [b.input('x', shape)], { factor: 2 }, 'x2');
+    return { y: b.graph.one('reshape', [x], { shape: to.join('x') }) };
+  },
 }));
 
 const products: ParityCase[] = [
@@ -105,7 +141,8 @@ const model: ParityCase = {
     const squeezed = graph.one('sum_positions', [x], { factor: 1 / 6 }, 'squeezed');
     const gate = graph.one('linear', [squeezed, b.weight('gate', [5, 5])], {}, 'gate');
     const open = graph.one('activation', [gate], { kind: 'sigmoid' }, 'open');
-    const excited = graph.one('mul', [x, open], {}, 'excited');
+    const gates = graph.one('reshape', [open], { shape: '1x1x5' }, 'gates');
+    const excited = graph.one('mul', [x, gates], {}, 'excited');
     const turned = graph.one('transpose', [excited], {}, 'turned');
     const rows = graph.one('fold_rows', [turned], {}, 'rows');
     const mixed = graph.one('linear', [rows, b.weight('mix', [3, 2])], {}, 'mixed');
@@ -113,7 +150,14 @@ const model: ParityCase = {
     const squared = graph.one('mul', [back, back], {}, 'squared');
     const joined = graph.one('concat', [back, squared], { axis: 3 }, 'joined');
     const cut = graph.one('slice', [joined], { axis: 2, start: 1, length: 4 }, 'cut');
-    const wide = graph.one('pad_axis', [cut], { axis: 3, start: 1, length: 6 }, 'wide');
+    const folded = graph.one('reshape', [cut], { shape: '16x2' }, 'folded');
+    const unfolded = graph.one(
+      'reshape',
+      [folded],
+      { shape: sampleShape(cut.shape.slice(1)) },
+      'u',
+    );
+    const wide = graph.one('pad_axis', [unfolded], { axis: 3, start: 1, length: 6 }, 'wide');
     const all = graph.one('concat', [wide, wide], { axis: 1 }, 'all');
     const logits = graph.one('linear', [all, b.weight('fc', [4, 4, 6, 3])], {}, 'fc');
     const [stats, dLogits] = graph.apply('softmax_cross_entropy', [logits, b.labels(3, 3)]);
@@ -126,6 +170,7 @@ const model: ParityCase = {
 export const shapeCases: readonly ParityCase[] = [
   ...joins,
   ...transposes,
+  ...reshapes,
   ...products,
   ...positions,
   model,

@@ -28,6 +28,8 @@ function training(kind: 'adam' | 'adamw' | 'sgd', clip: boolean): TestGraph {
   );
   const window = { stride: 1, padding: 1 };
   let h = t.one('conv2d', [x!, t.weight('c1', 3, 3, 3, 8), t.bias('c1b', 8)], window);
+  const depthwise = t.graph.parameter('dw', [3, 3, 1, 8], 1, INIT);
+  h = t.one('conv2d', [h, depthwise], { ...window, groups: 8 });
   h = t.one('max_pool', [t.one('activation', [h], { kind: 'relu' })], { size: 2, stride: 2 });
   h = t.one('conv2d', [h, t.weight('c2', 3, 3, 8, 8)], { stride: 2, padding: 1 });
   h = t.one('avg_pool', [t.one('activation', [h], { kind: 'gelu' })], { size: 2, stride: 1 });
@@ -113,6 +115,7 @@ function sequences(tokens: 'words' | 'floats', causal: boolean): TestGraph {
   x = t.one('slice', [x], { axis: 2, start: 3, length: 8 });
   const mean = t.one('sum_positions', [x], { factor: 1 / 6 });
   x = t.one('mul', [t.one('mul', [x, x]), mean]);
+  x = t.one('reshape', [t.one('reshape', [x], { shape: '16x3' })], { shape: '6x8' });
   const rows = t.one('unfold_rows', [t.one('fold_rows', [x]), x]);
   const logits = t.one('linear', [rows, t.weight('head', 6, 8, 3)]);
   const smoothing = causal ? 0.1 : 0;

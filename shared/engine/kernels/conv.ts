@@ -1,7 +1,16 @@
 /** Lowering of convolutions: implicit matrix products over pixels, taps and channels. */
+import { convGeometry } from '../plan/conv-geometry.ts';
 import { numberAttr } from '../plan/op-definition.ts';
-import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
+import type { PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
+import { groupedConv2d, groupedGradInput, groupedGradWeight } from './conv-grouped.ts';
+import {
+  MAX_TAPS,
+  type Shape4,
+  unrolledTaps,
+  type Window,
+  windowConstants,
+} from './conv-window.ts';
 import { forwardInputs } from './dense.ts';
 import { gradientTarget } from './gradient-target.ts';
 import type { KernelCall, Lowering, LoweringContext } from './kernel-call.ts';
@@ -16,39 +25,9 @@ import {
 import { checkLoop, LINE_SIZE } from './limits.ts';
 import { chooseTile } from './tiles.ts';
 
-/** Most taps of a kernel row that one invocation unrolls. */
-const MAX_TAPS = 5;
-
-type Shape4 = readonly [number, number, number, number];
-
-/** Sizes that the convolution kernels share; channels in vec4s. */
-function windowConstants(d: Dispatch, image: Shape4, result: Shape4, kh: number, kw: number) {
-  return {
-    H: image[1],
-    W: image[2],
-    C4: image[3] / LANES,
-    OH: result[1],
-    OW: result[2],
-    O4: result[3] / LANES,
-    KH: kh,
-    KW: kw,
-    STRIDE: numberAttr(d.attrs, 'stride'),
-    PAD: numberAttr(d.attrs, 'padding'),
-  };
-}
-
-type Window = ReturnType<typeof windowConstants>;
-
-/** Neighbouring taps unrolled together: the largest divisor of the kernel's width. */
-function unrolledTaps(kw: number): number {
-  let taps = Math.min(kw, MAX_TAPS);
-  while (kw % taps !== 0) taps--;
-  return taps;
-}
-
 /** A 1 x 1 kernel sees no neighbours: all pixels of the batch are one long row. */
 function flattened(w: Window, images: number): { window: Window; images: number } {
-  const alone = w.KH === 1 && w.KW === 1 && w.STRIDE === 1 && w.PAD === 0;
+  const alone = w.KH === 1 && w.KW === 1 && w.STRIDE === 1 && w.PAD === 0 && w.PAD_Y === 0;
   if (!alone) return { window: w, images };
   const pixels = images * w.OH * w.OW;
   return { window: { ...w, H: 1, OH: 1, W: pixels, OW: pixels }, images: 1 };
@@ -106,7 +85,7 @@ const conv2d: Lowering = (d, c) => {
   const [kh, kw] = weight.padded as Shape4;
   const whole = windowConstants(d, x.padded as Shape4, y.padded as Shape4, kh, kw);
   const { window: w, images } = flattened(whole, x.padded[0]!);
-  const taps = unrolledTaps(kw);
+  const taps = unrolledTaps(w);
   checkLoop('conv2d', kh * (1 + w.C4 * (1 + kw / taps)), 'use a smaller kernel or fewer channels');
   const s = strips(
     'conv2d',
@@ -129,7 +108,7 @@ const conv2d: Lowering = (d, c) => {
       BLEND: blend,
       ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
       SLOPE: 0,
-      EDGES: w.PAD > 0 ? 1 : 0,
+      EDGES: w.PAD + w.PAD_Y > 0 ? 1 : 0,
     },
     constants: {
       ...w,
@@ -159,7 +138,7 @@ const conv2dGradInput: Lowering = (d, c) => {
   const whole = windowConstants(d, dx.padded as Shape4, dy.padded as Shape4, kh, kw);
   const { window: w, images } = flattened(whole, dx.padded[0]!);
   // A strided pixel looks its taps up one by one: unrolled, one CPU renderer compiles for minutes.
-  const taps = w.STRIDE > 1 ? 1 : unrolledTaps(kw);
+  const taps = w.STRIDE > 1 ? 1 : unrolledTaps(w);
   checkLoop('conv2d_grad_input', kh * (1 + w.O4 * (1 + kw / taps)), 'use fewer channels');
   const s = strips(
     'conv2d_grad_input',
@@ -219,7 +198,7 @@ const conv2dGradWeight: Lowering = (d, c) => {
       TN4: tile.columns4,
       QUAD: tile.quad ? 1 : 0,
       CHANNELS: realChannels(x.shape[3]!),
-      SLIDE: w.STRIDE === 1 && taps > 1 ? 1 : 0,
+      SLIDE: w.STRIDE === 1 && w.DILATION === 1 && taps > 1 ? 1 : 0,
     },
     constants: {
       ...w,
@@ -258,9 +237,15 @@ const reducePartials: Lowering = (d, c) => {
   };
 };
 
+/** Groups have kernels of their own, so that convolutions without them pay nothing. */
+const byGroups =
+  (whole: Lowering, grouped: Lowering): Lowering =>
+  (d, c) =>
+    (convGeometry(d.attrs).groups > 1 ? grouped : whole)(d, c);
+
 export const convKernels: Record<string, Lowering> = {
-  conv2d,
-  conv2d_grad_input: conv2dGradInput,
-  conv2d_grad_weight: conv2dGradWeight,
+  conv2d: byGroups(conv2d, groupedConv2d),
+  conv2d_grad_input: byGroups(conv2dGradInput, groupedGradInput),
+  conv2d_grad_weight: byGroups(conv2dGradWeight, groupedGradWeight),
   reduce_partials: reducePartials,
 };

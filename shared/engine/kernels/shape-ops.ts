@@ -99,6 +99,24 @@ const transpose: Lowering = (d, c) => {
   };
 };
 
+const reshape: Lowering = (d, c) => {
+  const [x, y] = [d.inputs[0]!, d.outputs[0]!];
+  return {
+    shader: 'reshape',
+    defines: {},
+    constants: {
+      ...sizeOf(y),
+      LAST_X: x.shape.at(-1)!,
+      LAST_Y: y.shape.at(-1)!,
+      STORED_X: x.padded.at(-1)!,
+      STORED_Y: y.padded.at(-1)!,
+      X_STRIDE: x.replicaStride,
+    },
+    bindings: [read(x, c), write(y, c)],
+    grid: line(y, c),
+  };
+};
+
 const mul: Lowering = (d, c) => {
   const [x, b] = d.inputs as [PlannedTensor, PlannedTensor];
   const y = d.outputs[0]!;
@@ -156,6 +174,7 @@ export const shapeKernels: Record<string, Lowering> = {
   slice: moved('slice'),
   pad_axis: moved('pad_axis'),
   transpose,
+  reshape,
   mul,
   sum_positions: sumPositions,
   repeat_positions: repeatPositions,

@@ -1,18 +1,30 @@
 /**
  * Convolutions and pools. Activations are [B, H, W, C] (channels last), convolution weights
- * [KH, KW, C, O], so that channels are contiguous in forward, input and weight gradients.
+ * [KH, KW, C / groups, O], so that channels are contiguous in forward, input and weight gradients.
  */
+import { type ConvGeometry, convGeometry } from './conv-geometry.ts';
 import type { Attributes, Tensor } from './graph.ts';
 import type { OpDefinition } from './op-definition.ts';
 import { mismatch, numberAttr } from './op-definition.ts';
 
-/** Output length of a window of `size` moved by `stride` over `length` cells with `padding`. */
-export function windowCount(length: number, size: number, stride: number, padding: number): number {
-  return Math.floor((length + 2 * padding - size) / stride) + 1;
+/**
+ * Output length of a window of `size` cells, `dilation` apart, moved by `stride` over `length` cells
+ * with `padding`.
+ */
+export function windowCount(
+  length: number,
+  size: number,
+  stride: number,
+  padding: number,
+  dilation = 1,
+): number {
+  return Math.floor((length + 2 * padding - dilation * (size - 1) - 1) / stride) + 1;
 }
 
 /** Images are split into this many partial sums in conv2d_grad_weight, at most. */
 const MAX_PARTIALS = 8;
+/** The same with groups, whose few weights leave the images as the only work to share out. */
+const MAX_GROUPED_PARTIALS = 32;
 /** Loop iterations one invocation may run; one software driver stops silently at 65,535. */
 export const MAX_LOOP_ITERATIONS = 60_000;
 
@@ -20,8 +32,13 @@ export const MAX_LOOP_ITERATIONS = 60_000;
  * How many partial sums the weight gradient of a convolution uses: part of the plan, since it
  * fixes the order of summation and with it the bits.
  */
-export function weightGradientPartials(batch: number, height: number, width: number): number {
-  let partials = Math.min(MAX_PARTIALS, batch);
+export function weightGradientPartials(
+  batch: number,
+  height: number,
+  width: number,
+  groups = 1,
+): number {
+  let partials = Math.min(groups > 1 ? MAX_GROUPED_PARTIALS : MAX_PARTIALS, batch);
   // Loops over images, their rows and the pixels of a row.
   const iterations = 1 + height * (1 + width);
   while (partials < batch && Math.ceil(batch / partials) * iterations > MAX_LOOP_ITERATIONS) {
@@ -44,19 +61,39 @@ function pooled(op: string, x: Tensor, attrs: Attributes) {
   return { shape: [b, oh, ow, c] };
 }
 
+/** @throws {RangeError} If the weight does not fit the image's channels and the groups. */
+function checkWeight(x: Tensor, weight: Tensor, g: ConvGeometry): void {
+  const [, , channels, outputs] = weight.shape as [number, number, number, number];
+  if (channels * g.groups !== x.shape[3]) {
+    throw mismatch(
+      'conv2d',
+      g.groups === 1 ? 'input channels differ' : `input channels differ in ${g.groups} groups`,
+      x,
+      weight,
+    );
+  }
+  if (outputs % g.groups !== 0) {
+    throw mismatch('conv2d', `${outputs} outputs cannot be cut into ${g.groups} groups`, weight);
+  }
+  // Kernels find the channels of a group by their number, so only whole ones may be padded.
+  if (g.groups > 1 && weight.padded[2] !== channels) {
+    throw mismatch('conv2d', 'a weight with groups is padded in its outputs alone', weight);
+  }
+}
+
 export const convOps: Record<string, OpDefinition> = {
-  // attrs stride, padding; y[b,oy,ox,o] = bias[o] + sum w[ky,kx,c,o] x[b,oy*s+ky-p,ox*s+kx-p,c]
+  // attrs stride, padding; optional paddingHeight, dilation, groups (conv-geometry.ts);
+  // y[b,oy,ox,o] = bias[o] + sum w[ky,kx,c,o] x[b, oy*s+ky*d-p, ox*s+kx*d-p, c of o's group]
   conv2d: {
     infer([x, weight, bias], attrs) {
-      const [b, h, w, c] = image('conv2d', x!);
-      const [kh, kw, wc, o] = weight!.shape as [number, number, number, number];
-      if (wc !== c) throw mismatch('conv2d', 'input channels differ', x!, weight!);
+      const [b, h, w] = image('conv2d', x!);
+      const [kh, kw, , o] = weight!.shape as [number, number, number, number];
+      const g = convGeometry(attrs);
+      checkWeight(x!, weight!, g);
       if (bias && bias.shape[0] !== o)
         throw mismatch('conv2d', 'bias length differs', weight!, bias);
-      const stride = numberAttr(attrs, 'stride');
-      const padding = numberAttr(attrs, 'padding');
-      const oh = windowCount(h, kh, stride, padding);
-      const ow = windowCount(w, kw, stride, padding);
+      const oh = windowCount(h, kh, g.stride, g.paddingHeight, g.dilation);
+      const ow = windowCount(w, kw, g.stride, g.padding, g.dilation);
       if (oh < 1 || ow < 1)
         throw mismatch('conv2d', 'kernel is larger than the image', x!, weight!);
       return [{ shape: [b, oh, ow, o] }];
@@ -74,7 +111,9 @@ export const convOps: Record<string, OpDefinition> = {
         : null;
       if (!needs[1] && !needs[2]) return [dx, null, null];
       const [kh, kw] = weight!.shape as [number, number, number, number];
-      const partials = weightGradientPartials(dy.shape[0]!, dy.shape[1]!, dy.shape[2]!);
+      const { groups } = convGeometry(attrs);
+      const [b, oh, ow] = dy.shape as [number, number, number];
+      const partials = weightGradientPartials(b, oh, ow, groups);
       const partial = graph.one(
         'conv2d_grad_weight',
         [x!, dy],
@@ -92,7 +131,7 @@ export const convOps: Record<string, OpDefinition> = {
   },
   conv2d_grad_input: {
     infer([dy, weight], attrs) {
-      const c = weight!.shape[2]!;
+      const c = weight!.shape[2]! * convGeometry(attrs).groups;
       return [
         {
           shape: [dy!.shape[0]!, numberAttr(attrs, 'height'), numberAttr(attrs, 'width'), c],
@@ -100,10 +139,11 @@ export const convOps: Record<string, OpDefinition> = {
       ];
     },
   },
-  // [partials, KH*KW*C + 1, O]: the last row of each partial is the bias gradient
+  // [partials, KH*KW*C/groups + 1, O]: the last row of each partial is the bias gradient
   conv2d_grad_weight: {
     infer([x, dy], attrs) {
-      const c = x!.padded[3]!;
+      const { groups } = convGeometry(attrs);
+      const c = groups > 1 ? x!.shape[3]! / groups : x!.padded[3]!;
       const o = dy!.padded[3]!;
       const rows = numberAttr(attrs, 'kernelHeight') * numberAttr(attrs, 'kernelWidth') * c + 1;
       const shape = [numberAttr(attrs, 'partials'), rows, o];

@@ -4,8 +4,8 @@
  */
 import type { Attributes, Tensor } from './graph.ts';
 import type { OpDefinition } from './op-definition.ts';
-import { mismatch, numberAttr } from './op-definition.ts';
-import { numel, sameShape } from './shape.ts';
+import { mismatch, numberAttr, stringAttr } from './op-definition.ts';
+import { numel, padLast, sameShape } from './shape.ts';
 
 /** @throws {RangeError} If the tensor has no such axis, or it is the batch's. */
 function axisOf(op: string, x: Tensor, attrs: Attributes): number {
@@ -31,14 +31,20 @@ function withAxis(x: Tensor, axis: number, length: number): number[] {
   return x.shape.map((d, i) => (i === axis ? length : d));
 }
 
-/** A tensor [B, ..., C] against one number a channel and sample, [B, C]. */
+/** A tensor [B, ..., C] against one number a channel and sample, [B, C] or [B, 1, ..., 1, C]. */
 export function isPerChannel(x: { shape: readonly number[] }, b: { shape: readonly number[] }) {
   return (
     x.shape.length > 2 &&
-    b.shape.length === 2 &&
+    b.shape.length >= 2 &&
     b.shape[0] === x.shape[0] &&
-    b.shape[1] === x.shape.at(-1)
+    b.shape.at(-1) === x.shape.at(-1) &&
+    numel(b.shape.slice(1, -1)) === 1
   );
+}
+
+/** Attribute of reshape: the shape of a sample, `4x6x3`. */
+export function sampleShape(shape: readonly number[]): string {
+  return shape.join('x');
 }
 
 export const shapeOps: Record<string, OpDefinition> = {
@@ -124,7 +130,27 @@ export const shapeOps: Record<string, OpDefinition> = {
       graph.one('transpose', [gradOutputs[0]!], {}, `d_${inputs[0]!.name}`),
     ],
   },
-  // y = x * b, element by element; b may be [B, C] against [B, ..., C]
+  // attrs shape: of a sample, 4x6x3; the elements stay in order. No dispatch where the storage fits
+  reshape: {
+    infer([x], attrs) {
+      rowsWhole('reshape', x!);
+      const text = stringAttr(attrs, 'shape');
+      const shape = [x!.shape[0]!, ...text.split('x').map(Number)];
+      if (!(numel(shape) === numel(x!.shape)) || shape.some((d) => !Number.isInteger(d) || d < 1)) {
+        throw mismatch('reshape', `a sample cannot become [${text.replaceAll('x', ', ')}]`, x!);
+      }
+      const padded = padLast(shape, 1);
+      const whole = numel(padded) === numel(shape) && numel(x!.padded) === numel(shape);
+      const fits = whole || shape.at(-1) === x!.shape.at(-1);
+      return [{ shape, padded, ...(fits ? { aliasInput: 0 } : {}) }];
+    },
+    gradient: ({ graph, inputs, gradOutputs }) => {
+      const [x] = inputs as [Tensor];
+      const shape = sampleShape(x.shape.slice(1));
+      return [graph.one('reshape', [gradOutputs[0]!], { shape }, `d_${x.name}`)];
+    },
+  },
+  // y = x * b, element by element; b may be [B, C] or [B, 1, ..., 1, C] against [B, ..., C]
   mul: {
     infer([x, b]) {
       if (!sameShape(x!.shape, b!.shape) && !isPerChannel(x!, b!)) {
@@ -139,7 +165,9 @@ export const shapeOps: Record<string, OpDefinition> = {
       if (!needs[1]) return [dx, null];
       const product = graph.one('mul', [dy, x], {}, `d_${b.name}`);
       if (!isPerChannel(x, b)) return [dx, product];
-      return [dx, graph.one('sum_positions', [product], { factor: 1 }, `d_${b.name}`)];
+      const sum = graph.one('sum_positions', [product], { factor: 1 }, `d_${b.name}`);
+      if (b.shape.length === 2) return [dx, sum];
+      return [dx, graph.one('reshape', [sum], { shape: sampleShape(b.shape.slice(1)) }, sum.name)];
     },
   },
   // [B, ..., C] -> [B, C]: factor times the sum over the positions

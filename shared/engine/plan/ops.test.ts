@@ -47,6 +47,17 @@ describe('op table', () => {
   it('infers the shapes of convolutions and pools', () => {
     const attrs = { stride: 2, padding: 1 };
     expect(shapeOf('conv2d', [[3, 7, 9, 5], [3, 3, 5, 6], [6]], attrs)).toEqual([[3, 4, 5, 6]]);
+    const apart = { stride: 1, padding: 2, paddingHeight: 0, dilation: 3, groups: 2 };
+    expect(
+      shapeOf(
+        'conv2d',
+        [
+          [2, 7, 9, 8],
+          [3, 3, 4, 6],
+        ],
+        apart,
+      ),
+    ).toEqual([[2, 1, 7, 6]]);
     expect(shapeOf('max_pool', [[3, 5, 7, 5]], { size: 2, stride: 2 })).toEqual([[3, 2, 3, 5]]);
     expect(shapeOf('global_avg_pool', [[3, 5, 7, 5]])).toEqual([[3, 5]]);
     const weight = { ...attrs, kernelHeight: 3, kernelWidth: 3, partials: 3 };
@@ -100,6 +111,44 @@ describe('op table', () => {
       { stride: 1, padding: 0 },
       'needs [B, H, W, C]',
     ],
+    [
+      'conv2d',
+      [
+        [1, 4, 4, 8],
+        [3, 3, 2, 6],
+      ],
+      { stride: 1, padding: 1, groups: 2 },
+      'input channels differ in 2 groups',
+    ],
+    [
+      'conv2d',
+      [
+        [1, 4, 4, 8],
+        [3, 3, 4, 5],
+      ],
+      { stride: 1, padding: 1, groups: 2 },
+      '5 outputs cannot be cut into 2 groups',
+    ],
+    [
+      'conv2d',
+      [
+        [1, 4, 4, 2],
+        [3, 3, 2, 5],
+      ],
+      { stride: 1, padding: 0, dilation: 2 },
+      'kernel is larger',
+    ],
+    [
+      'conv2d',
+      [
+        [1, 4, 4, 2],
+        [3, 3, 2, 5],
+      ],
+      { stride: 1, padding: 1, dilation: 0 },
+      'dilation is 0, must be a whole number of at least 1',
+    ],
+    ['reshape', [[2, 3, 4]], { shape: '5x2' }, 'a sample cannot become [5, 2]'],
+    ['reshape', [[2, 3, 4]], { shape: '12x' }, 'a sample cannot become'],
     ['max_pool', [[1, 2, 2, 1]], { size: 3, stride: 1 }, 'window of 3 is larger'],
     [
       'add',

@@ -54,3 +54,33 @@ describe('conv2dGradWeight()', () => {
     expect([...two.slice(15)]).toEqual([0, 0, 0, 0, 0]);
   });
 });
+
+describe('groups and dilation', () => {
+  it('joins each output to the channels of its group, taps apart', () => {
+    // Two channels and four outputs in two groups; one row, taps two pixels apart.
+    const s = {
+      ...{ b: 1, h: 1, w: 3, c: 2, o: 4, oh: 1, ow: 1, kh: 1, kw: 2 },
+      ...{ stride: 1, padding: 0, dilation: 2, groups: 2 },
+    };
+    const x = Float64Array.of(1, 2, 70, 80, 3, 4);
+    const weight = Float64Array.of(1, 10, 100, 1000, 2, 20, 200, 2000);
+    const y = new Float64Array(4);
+    conv2d(x, weight, y, s);
+    expect([...y]).toEqual([7, 70, 1000, 10_000]);
+
+    const dx = new Float64Array(6);
+    conv2dGradInput(Float64Array.of(1, 1, 1, 1), weight, dx, s);
+    expect([...dx]).toEqual([11, 1100, 0, 0, 22, 2200]);
+
+    const partial = new Float64Array(12);
+    conv2dGradWeight(x, Float64Array.of(1, 2, 3, 4), partial, 1, s);
+    expect([...partial]).toEqual([1, 2, 6, 8, 3, 6, 12, 16, 1, 2, 3, 4]);
+  });
+
+  it('pads rows and columns by numbers of their own', () => {
+    const s = { ...plain, paddingHeight: 1, oh: 4, ow: 2 };
+    const y = new Float64Array(8);
+    conv2d(image, kernel, y, s);
+    expect([...y]).toEqual([2100, 3200, 5421, 6532, 8754, 9865, 87, 98]);
+  });
+});

@@ -1,4 +1,5 @@
-/** Convolutions in float64: images [B, H, W, C], weights [KH, KW, C, O], as stored. */
+/** Convolutions in float64: images [B, H, W, C], weights [KH, KW, C / groups, O], as stored. */
+import { convGeometry } from '../plan/conv-geometry.ts';
 import { numberAttr } from '../plan/op-definition.ts';
 import type { PlannedTensor } from '../plan/plan.ts';
 import { finishBackward, finishForward } from './epilogue.ts';
@@ -18,6 +19,38 @@ interface Window {
   kw: number;
   stride: number;
   padding: number;
+  /** @default {padding} */
+  paddingHeight?: number;
+  /** @default {1} */
+  dilation?: number;
+  /** @default {1} */
+  groups?: number;
+  /** Channels without padding, which groups divide. @default {c} */
+  channels?: number;
+  /** Outputs without padding. @default {o} */
+  outputs?: number;
+}
+
+/** Which weights join a channel to which outputs: those of its group. */
+interface Channels {
+  /** Channels that count: with groups the real ones, else the stored ones. */
+  inputs: number;
+  /** Outputs of a group. */
+  run: number;
+  /** First output of a channel's group, and its row within a tap of the weight. */
+  first: number[];
+  row: number[];
+  /** Rows of a tap. */
+  rows: number;
+}
+
+function channelsOf(s: Window): Channels {
+  const { groups = 1 } = s;
+  const [inputs, outputs] = groups === 1 ? [s.c, s.o] : [s.channels ?? s.c, s.outputs ?? s.o];
+  const [rows, run] = [inputs / groups, outputs / groups];
+  const all = Array.from({ length: inputs }, (_, c) => c);
+  const first = all.map((c) => Math.floor(c / rows) * run);
+  return { inputs, run, first, row: all.map((c) => c % rows), rows };
 }
 
 type Visit = (x: number, tap: number, y: number, image: number) => void;
@@ -27,15 +60,16 @@ type Visit = (x: number, tap: number, y: number, image: number) => void;
  * first channels, and the tap's number. Taps outside the image are left out: they add zero.
  */
 function forEachTap(s: Window, visit: Visit): void {
+  const { paddingHeight = s.padding, dilation = 1 } = s;
   for (let b = 0; b < s.b; b++) {
     for (let oy = 0; oy < s.oh; oy++) {
       for (let ox = 0; ox < s.ow; ox++) {
         const y = ((b * s.oh + oy) * s.ow + ox) * s.o;
         for (let ky = 0; ky < s.kh; ky++) {
-          const iy = oy * s.stride + ky - s.padding;
+          const iy = oy * s.stride + ky * dilation - paddingHeight;
           if (iy < 0 || iy >= s.h) continue;
           for (let kx = 0; kx < s.kw; kx++) {
-            const ix = ox * s.stride + kx - s.padding;
+            const ix = ox * s.stride + kx * dilation - s.padding;
             if (ix < 0 || ix >= s.w) continue;
             visit(((b * s.h + iy) * s.w + ix) * s.c, ky * s.kw + kx, y, b);
           }
@@ -48,11 +82,13 @@ function forEachTap(s: Window, visit: Visit): void {
 /** y[pixel,o] = sum over taps and c of x[tapped pixel,c] weight[tap,c,o]. */
 export function conv2d(x: Float64Array, weight: Float64Array, y: Float64Array, s: Window): void {
   y.fill(0);
+  const k = channelsOf(s);
   forEachTap(s, (xAt, tap, yAt) => {
-    for (let c = 0; c < s.c; c++) {
+    for (let c = 0; c < k.inputs; c++) {
       const a = x[xAt + c]!;
-      const row = (tap * s.c + c) * s.o;
-      for (let o = 0; o < s.o; o++) y[yAt + o]! += a * weight[row + o]!;
+      const row = (tap * k.rows + k.row[c]!) * s.o;
+      const end = k.first[c]! + k.run;
+      for (let o = k.first[c]!; o < end; o++) y[yAt + o]! += a * weight[row + o]!;
     }
   });
 }
@@ -65,18 +101,20 @@ export function conv2dGradInput(
   s: Window,
 ): void {
   dx.fill(0);
+  const k = channelsOf(s);
   forEachTap(s, (xAt, tap, yAt) => {
-    for (let c = 0; c < s.c; c++) {
-      const row = (tap * s.c + c) * s.o;
+    for (let c = 0; c < k.inputs; c++) {
+      const row = (tap * k.rows + k.row[c]!) * s.o;
+      const end = k.first[c]! + k.run;
       let sum = 0;
-      for (let o = 0; o < s.o; o++) sum += dy[yAt + o]! * weight[row + o]!;
+      for (let o = k.first[c]!; o < end; o++) sum += dy[yAt + o]! * weight[row + o]!;
       dx[xAt + c]! += sum;
     }
   });
 }
 
 /**
- * partial[p] = [KH*KW*C + 1, O]: weight gradient, and in the last row the bias gradient, of the
+ * partial[p] = [KH*KW*C/groups + 1, O]: weight gradient, and in the last row the bias gradient, of the
  * images with floor(image / ceil(B / partials)) = p.
  */
 export function conv2dGradWeight(
@@ -87,15 +125,17 @@ export function conv2dGradWeight(
   s: Window,
 ): void {
   partial.fill(0);
-  const rows = s.kh * s.kw * s.c + 1;
+  const k = channelsOf(s);
+  const rows = s.kh * s.kw * k.rows + 1;
   const chunk = Math.ceil(s.b / partials);
   const baseOf = (image: number) => Math.floor(image / chunk) * rows * s.o;
   forEachTap(s, (xAt, tap, yAt, image) => {
     const base = baseOf(image);
-    for (let c = 0; c < s.c; c++) {
+    for (let c = 0; c < k.inputs; c++) {
       const a = x[xAt + c]!;
-      const row = base + (tap * s.c + c) * s.o;
-      for (let o = 0; o < s.o; o++) partial[row + o]! += a * dy[yAt + o]!;
+      const row = base + (tap * k.rows + k.row[c]!) * s.o;
+      const end = k.first[c]! + k.run;
+      for (let o = k.first[c]!; o < end; o++) partial[row + o]! += a * dy[yAt + o]!;
     }
   });
   const pixels = s.oh * s.ow;
@@ -116,10 +156,9 @@ function windowOf(
   const { attrs } = call.dispatch;
   return {
     ...{ b, h, w, c, oh, ow, o },
-    kh: kernel[0],
-    kw: kernel[1],
-    stride: numberAttr(attrs, 'stride'),
-    padding: numberAttr(attrs, 'padding'),
+    ...{ channels: image.shape[3]!, outputs: result.shape[3]! },
+    ...{ kh: kernel[0], kw: kernel[1] },
+    ...convGeometry(attrs),
   };
 }
 

@@ -41,6 +41,12 @@ function copyMoved(call: ReferenceCall, k: number, by: number): void {
   });
 }
 
+/** Index along axis `i` of a gate [B, 1, ..., C] for an element of [B, ..., C]. */
+function gateIndex(gate: PlannedTensor, index: readonly number[], i: number): number {
+  if (i === 0) return index[0]!;
+  return i === gate.shape.length - 1 ? index.at(-1)! : 0;
+}
+
 export const shapeReference: Record<string, ReferenceOp> = {
   concat(call) {
     const axis = numberAttr(call.dispatch.attrs, 'axis');
@@ -66,6 +72,18 @@ export const shapeReference: Record<string, ReferenceOp> = {
       y[target([...index.slice(0, -2), n, m])] = x[source(index)]!;
     });
   },
+  reshape(call) {
+    const [x, y] = [call.input(0), call.output(0)];
+    const [from, to] = [call.dispatch.inputs[0]!, call.dispatch.outputs[0]!];
+    const [source, target] = [places(from), places(to)];
+    const values: number[] = [];
+    forEachIndex(from, (index) => values.push(x[source(index)]!));
+    let next = 0;
+    y.fill(0);
+    forEachIndex(to, (index) => {
+      y[target(index)] = values[next++]!;
+    });
+  },
   mul(call) {
     const [x, b, y] = [call.input(0), call.input(1), call.output(0)];
     const [tx, tb] = call.dispatch.inputs as [PlannedTensor, PlannedTensor];
@@ -73,7 +91,7 @@ export const shapeReference: Record<string, ReferenceOp> = {
     const [at, atB] = [places(tx), places(tb)];
     y.fill(0);
     forEachIndex(tx, (index) => {
-      const other = perChannel ? [index[0]!, index.at(-1)!] : index;
+      const other = perChannel ? tb.shape.map((_, i) => gateIndex(tb, index, i)) : index;
       y[at(index)] = x[at(index)]! * b[atB(other)]!;
     });
   },
