@@ -41,6 +41,18 @@ export const Command = z.discriminatedUnion('kind', [
 ]);
 export type Command = z.infer<typeof Command>;
 
+/** What the governor changed after a rollback, so that the same fault does not come back. */
+export const Remedy = z.discriminatedUnion('kind', [
+  /** Live seeds are the first suspects: they go, the host stays as it was. */
+  z.strictObject({ kind: z.literal('cull-seeds') }),
+  /** A host that diverges by itself learns more slowly from here on. */
+  z.strictObject({ kind: z.literal('slow-down'), factor: z.number().positive() }),
+  /** The rows of one step are at fault: that step is left out. */
+  z.strictObject({ kind: z.literal('skip-step'), step: z.number().int().nonnegative() }),
+  z.strictObject({ kind: z.literal('give-up'), message: z.string() }),
+]);
+export type Remedy = z.infer<typeof Remedy>;
+
 export const GateCheck = z.object({
   name: z.string(),
   passed: z.boolean(),
@@ -101,8 +113,11 @@ export const RunEvent = z.discriminatedUnion('type', [
     ...time,
     type: z.literal('decision'),
     decision: Decision,
-    /** Which copy of the policy answered; outside the digest, since both give the same answer. */
-    source: z.enum(['in-process', 'server']),
+    /**
+     * Which copy of the policy answered, or that the answer was in the run's schedule; outside the
+     * digest, since all give the same answer.
+     */
+    source: z.enum(['in-process', 'server', 'schedule']),
   }),
   z.object({
     ...base,
@@ -167,6 +182,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     cause: z.string(),
     /** Step the run was taken back to. */
     restoredStep: z.number().int().nonnegative(),
+    /** Absent in logs of earlier versions. */
+    remedy: Remedy.optional(),
   }),
   z.object({
     ...base,

@@ -8,6 +8,7 @@ import { inferShapes } from '../blueprints/ir.ts';
 import { libraryBlueprint } from '../blueprints/library.ts';
 import type { Command, RunEvent } from '../contracts/events.ts';
 import { Experiment, type ExperimentInput } from '../contracts/experiment.ts';
+import type { RunSchedule } from '../contracts/lineage.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { DataPart, Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
@@ -105,6 +106,7 @@ export interface TinyOptions {
   storage?: RunStorage | null;
   clock?: Clock;
   resume?: boolean;
+  schedule?: RunSchedule | null;
 }
 
 export interface TinyRun {
@@ -125,6 +127,7 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       blueprintOf: libraryBlueprint,
       clock: o.clock ?? tickingClock(),
       storage: o.storage ?? null,
+      ...(o.schedule ? { schedule: o.schedule } : {}),
       shaderDigest: 'none',
       onEvent: (event) => events.push(event),
     },

@@ -18,6 +18,16 @@ export interface IntervalSums {
   count: number[];
 }
 
+/** What the governor remembers from look to look. */
+export interface LossWatch {
+  /** Loss of the run's first look. */
+  first: number | null;
+
+  diverging: number;
+  collapsed: number;
+  rollbacks: number;
+}
+
 export interface TrainerState {
   step: number;
   growth: GrowthState;
@@ -31,10 +41,20 @@ export interface TrainerState {
   /** Absolute learning rate a person set; null: the experiment's. */
   learningRateOverride: number | null;
   rollbacks: number;
+  /** Steps that the governor leaves out, because their rows are at fault. */
+  skipped: number[];
+  /** Looks in a row that the governor did not like, and rollbacks it ordered for such looks. */
+  watch: LossWatch;
+  /** Actions of the run's schedule that were taken. */
+  scheduled: number;
   /** Events written when the checkpoint was taken: a resumed log is cut there. */
   events: number;
   /** Training time so far, seconds. */
   seconds: number;
+}
+
+export function noWatch(): LossWatch {
+  return { first: null, diverging: 0, collapsed: 0, rollbacks: 0 };
 }
 
 export interface Checkpoint {
@@ -90,7 +110,9 @@ export async function readCheckpoint(bytes: Uint8Array, source: string): Promise
     if (name.startsWith(SNAPSHOT)) kept.set(name.slice(SNAPSHOT.length), tensor);
     else live.set(name, tensor);
   }
-  const parse = (text: string) => JSON.parse(text) as TrainerState;
+  // Earlier versions had no schedule and no watch; nothing is lost by starting both anew.
+  const added = { skipped: [], watch: noWatch(), scheduled: 0 };
+  const parse = (text: string) => ({ ...added, ...(JSON.parse(text) as TrainerState) });
   const snapshot = rest['snapshot'];
   return {
     configDigest: rest['configDigest']!,

@@ -17,7 +17,16 @@ import {
   tickingClock,
   tinyExperiment,
 } from './_test-run.ts';
-import { chooseRemedy, inspectChunk, MAX_ROLLBACKS } from './governor.ts';
+import {
+  BAD_LOOKS,
+  chooseRemedy,
+  inspectChunk,
+  isConstant,
+  lossBounds,
+  MAX_ROLLBACKS,
+  MAX_SKIPPED,
+  mayHaveCollapsed,
+} from './governor.ts';
 import type { Trainer } from './trainer.ts';
 
 /** Writes a value that is no number into the first weight of a parameter, on the device. */
@@ -68,12 +77,29 @@ describe('inspectChunk()', () => {
 
 describe('chooseRemedy()', () => {
   it('suspects live seeds first, then the learning rate, and gives up in the end', () => {
-    expect(chooseRemedy(true, 0, 'x')).toEqual({ kind: 'cull-seeds' });
-    expect(chooseRemedy(false, MAX_ROLLBACKS - 1, 'x')).toEqual({ kind: 'slow-down', factor: 0.5 });
-    expect(chooseRemedy(true, MAX_ROLLBACKS, 'non-finite loss at step 3')).toEqual({
+    const calm = { cause: 'non-finite loss at step 3', step: 3, rollbacks: 0, skipped: 0 };
+    const fine = { ...calm, rowsAtFault: false };
+    expect(chooseRemedy({ ...fine, hasLiveSeeds: true })).toEqual({ kind: 'cull-seeds' });
+    expect(chooseRemedy({ ...fine, hasLiveSeeds: false, rollbacks: MAX_ROLLBACKS - 1 })).toEqual({
+      kind: 'slow-down',
+      factor: 0.5,
+    });
+    expect(chooseRemedy({ ...fine, hasLiveSeeds: true, rollbacks: MAX_ROLLBACKS })).toEqual({
       kind: 'give-up',
       message:
         'Cannot go on: non-finite loss at step 3, and 6 rollbacks did not help; use a lower learning rate or "clipNorm"',
+    });
+  });
+
+  it('leaves out a step whose rows are at fault, and no seed pays for it', () => {
+    const bad = { cause: 'non-finite loss at step 3', step: 3, rollbacks: 0, rowsAtFault: true };
+    expect(chooseRemedy({ ...bad, hasLiveSeeds: true, skipped: 0 })).toEqual({
+      kind: 'skip-step',
+      step: 3,
+    });
+    expect(chooseRemedy({ ...bad, hasLiveSeeds: true, skipped: MAX_SKIPPED })).toMatchObject({
+      kind: 'give-up',
+      message: expect.stringContaining('training rows'),
     });
   });
 });
@@ -234,4 +260,124 @@ describe('Trainer, a fault after a resume', () => {
       expect(ends[1]).toBe(ends[0]);
     },
   );
+});
+
+describe('lossBounds()', () => {
+  const usual = [1, 0.9, 0.8, 0.7, 0.6, 0.5];
+
+  it('needs some looks, and is never under one and a half times the first loss', () => {
+    expect(lossBounds(usual.slice(0, 4), 1)).toBeNull();
+    expect(lossBounds([1, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4], 1)).toEqual({ unusual: 1e-4, bad: 1.5 });
+  });
+
+  it('is ten deviations above the median where that is more', () => {
+    const noisy = [1, 3, 1, 3, 1, 3];
+    // Median 2, median absolute deviation 1.
+    expect(lossBounds(noisy, 1)!.bad).toBeCloseTo(2 + 10 * 1.4826, 10);
+  });
+});
+
+describe('collapse', () => {
+  it('is suspected when a loss that was low is back where it began', () => {
+    const fell = [1, 0.8, 0.6, 0.4, 0.3, 0.3];
+    expect(mayHaveCollapsed(fell, 1, 0.95)).toBe(true);
+    expect(mayHaveCollapsed(fell, 1, 0.8)).toBe(false);
+    // A network that has not learned anything yet has nothing to lose.
+    expect(mayHaveCollapsed([1, 1, 1, 1, 1, 0.99], 1, 0.99)).toBe(false);
+  });
+
+  it('is the same logits for every row', () => {
+    expect(isConstant(new Float32Array([1, -2, 0, 1, -2, 9]), 2, 3, 2)).toBe(true);
+    expect(isConstant(new Float32Array([1, -2, 1, -2.1]), 2, 2, 2)).toBe(false);
+    expect(isConstant(new Float32Array([1000, 1000.5]), 2, 1, 1)).toBe(true);
+  });
+});
+
+describe('Trainer, a poisoned batch', () => {
+  it('is left out and logged; seed and learning rate stay, and nothing non-finite is kept', async () => {
+    const experiment = tinyExperiment({ steps: 40 });
+    for (const ms of [0, 1000]) {
+      const { trainer, events } = await openTiny({ experiment, clock: tickingClock(ms) });
+      await follow(trainer, { 1: [germinate('fc1', 'widen-3')] }, 12);
+      const { x } = trainer.runtime.dataOf('train');
+      trainer.runtime.backend.writeFloats(x, new Float32Array([Number.NaN]), 0);
+      await follow(trainer);
+      expect(trainer.step).toBe(40);
+      await expectFinite(trainer);
+      const rollbacks = governed(events);
+      expect(rollbacks.length).toBeGreaterThan(0);
+      for (const e of rollbacks) {
+        expect(e).toMatchObject({ remedy: { kind: 'skip-step' } });
+        expect(e.type === 'governor' && e.cause).toMatch(/^non-finite/);
+      }
+      expect(stages(trainer)).toEqual(['fc1:TRAINING']);
+      // However the run was cut: the same steps are left out.
+      skippedSteps.push(
+        rollbacks.map(
+          (e) => e.type === 'governor' && e.remedy?.kind === 'skip-step' && e.remedy.step,
+        ),
+      );
+      digests.push(await trainer.digest());
+    }
+    expect(skippedSteps[1]).toEqual(skippedSteps[0]);
+    expect(digests[1]).toBe(digests[0]);
+  });
+  const skippedSteps: unknown[] = [];
+  const digests: string[] = [];
+});
+
+describe('Trainer, a run whose numbers are finite and bad', () => {
+  const experiment = tinyExperiment({
+    ...{ steps: 200, batchSize: 8 },
+    optimizer: { kind: 'sgd', learningRate: 0.1, momentum: 0 },
+    host: { kind: 'mlp', hidden: [6], activation: 'tanh' },
+  });
+
+  it('goes back to the last good look when it diverges, and learns more slowly', async () => {
+    const { trainer, events } = await openTiny({ experiment });
+    await follow(trainer, {}, 50);
+    trainer.command(setLearningRate(40));
+    await trainer.train(200, () => governed(events).length > 0);
+    const [back] = governed(events);
+    expect(back).toMatchObject({
+      restoredStep: trainer.step,
+      remedy: { kind: 'slow-down', factor: 0.5 },
+    });
+    // Not to the first look after it, whose loss was unusual and not yet bad.
+    expect(trainer.step).toBe(50);
+    const after = events.filter((e) => e.type === 'metrics' && e.step > 50);
+    expect(after.length).toBeGreaterThan(BAD_LOOKS);
+    const same = await openTiny({ experiment });
+    await follow(same.trainer, { 50: [setLearningRate(40)] }, trainer.step);
+    expect(await tensorBits(trainer)).toEqual(await tensorBits(same.trainer));
+    expect(governed(events)[0]).toHaveProperty(
+      'cause',
+      expect.stringMatching(/^divergence: training loss .* at 3 looks in a row, above the bound/),
+    );
+    trainer.command(setLearningRate(0.1));
+    await follow(trainer);
+    expect(trainer.step).toBe(200);
+    await expectFinite(trainer);
+  });
+
+  it('goes back when it has collapsed to the prior', async () => {
+    const relu = tinyExperiment({
+      ...{ steps: 300, batchSize: 8 },
+      optimizer: { kind: 'sgd', learningRate: 0.2, momentum: 0 },
+      host: { kind: 'mlp', hidden: [6], activation: 'relu' },
+    });
+    const { trainer, events } = await openTiny({ experiment: relu });
+    await follow(trainer, {}, 200);
+    const before = await trainer.evaluate('validation');
+    // Every unit of the hidden layer is dead from here on, and no gradient revives it.
+    const bias = trainer.runtime.arena.parameters.find((p) => p.name === 'fc1.bias')!;
+    const { parameters } = trainer.runtime.arena.buffers;
+    trainer.runtime.backend.writeFloats(parameters, new Float32Array(6).fill(-1e3), bias.offset);
+    await follow(trainer);
+    expect(governed(events)).toHaveLength(1);
+    expect(governed(events)[0]).toMatchObject({ restoredStep: 200 });
+    expect(governed(events)[0]).toHaveProperty('cause', expect.stringMatching(/^collapse to/));
+    const after = await trainer.evaluate('validation');
+    expect(after.loss[0]!).toBeLessThan(before.loss[0]! * 1.5);
+  });
 });

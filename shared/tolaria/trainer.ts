@@ -14,10 +14,11 @@ import {
   StorageFullError,
 } from '../base/errors.ts';
 import type { Blueprint } from '../contracts/blueprint.ts';
-import type { Observation } from '../contracts/decision.ts';
-import type { Command, RunEvent } from '../contracts/events.ts';
+import type { Decision, Observation } from '../contracts/decision.ts';
+import type { Command, Remedy, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
+import { type RunAction, RunSchedule } from '../contracts/lineage.ts';
 import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
@@ -27,17 +28,33 @@ import type { HostChange } from '../kasmina/host-changes.ts';
 import type { GraftedSeed } from '../kasmina/kasmina-layer.ts';
 import { isLive } from '../kasmina/seed-stage.ts';
 import { learningRateShare } from '../nn/schedules.ts';
-import type { Clock, RunStorage } from '../platform/platform.ts';
-import { networkDigest, readCheckpoint, type TrainerState, writeCheckpoint } from './checkpoint.ts';
+import type { BlobStorage, Clock, RunStorage } from '../platform/platform.ts';
+import {
+  networkDigest,
+  noWatch,
+  readCheckpoint,
+  type TrainerState,
+  writeCheckpoint,
+} from './checkpoint.ts';
 import type { DecisionSource } from './decision-source.ts';
 import { experimentDigest } from './experiment-digest.ts';
 import { foldSeed } from './fold-seeds.ts';
-import { chooseRemedy, inspectChunk } from './governor.ts';
+import {
+  BAD_LOOKS,
+  chooseRemedy,
+  inspectChunk,
+  isConstant,
+  lossBounds,
+  MAX_UNUSUAL_LOOKS,
+  mayHaveCollapsed,
+} from './governor.ts';
 import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
+import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { RunLog } from './run-log.ts';
+import { ScheduleCursor } from './run-schedule.ts';
 import type { ScheduleRow } from './schedule.ts';
 
 /** Most points of history a policy sees; older ones are dropped. */
@@ -50,6 +67,10 @@ export const PREVIOUS_CHECKPOINT = 'checkpoint.previous.safetensors';
 /** A checkpoint that could not be read, kept for whoever wants to look. */
 const DAMAGED_CHECKPOINT = 'damaged.safetensors';
 export const EXPERIMENT_FILE = 'experiment.json';
+/** What is done to the run and when, where that was fixed beforehand. */
+export const SCHEDULE_FILE = 'schedule.json';
+/** Validation rows that are asked whether the network has collapsed. */
+const COLLAPSE_ROWS = 64;
 
 export interface TrainerOptions {
   runId: string;
@@ -62,6 +83,11 @@ export interface TrainerOptions {
   clock: Clock;
   /** Null: nothing is kept. */
   storage: RunStorage | null;
+  /**
+   * What is done to the run and when; a policy decides only from `policyFrom` on. A resumed run
+   * finds its schedule in the storage.
+   */
+  schedule?: RunSchedule | null;
   /** SHA-256 over the shader sources. */
   shaderDigest: string;
   /**
@@ -102,6 +128,7 @@ export class Trainer {
   #snapshot: TrainerState | null = null;
   #topologyKey = '';
   #commands: Command[] = [];
+  #schedule: ScheduleCursor | null = null;
   #configDigest = '';
   #chunk = 8;
   #storageFull = false;
@@ -135,6 +162,9 @@ export class Trainer {
       learningRateScale: 1,
       learningRateOverride: null,
       rollbacks: 0,
+      skipped: [],
+      watch: noWatch(),
+      scheduled: 0,
       events: 0,
       seconds: 0,
     };
@@ -171,10 +201,16 @@ export class Trainer {
   }
 
   async #begin(): Promise<void> {
-    const { storage } = this.#o;
+    const { schedule = null, storage } = this.#o;
+    if (schedule) this.#schedule = new ScheduleCursor(schedule);
     if (storage) {
       await this.#storing(async () => {
         await storage.events.truncate(0);
+        await dropKeptAfter(storage.blobs, -1);
+        if (schedule) {
+          const bytes = new TextEncoder().encode(JSON.stringify(schedule));
+          await storage.blobs.write(SCHEDULE_FILE, bytes);
+        } else await storage.blobs.remove(SCHEDULE_FILE);
         const text = `${JSON.stringify(this.experiment, null, 2)}\n`;
         await storage.blobs.write(EXPERIMENT_FILE, new TextEncoder().encode(text));
       });
@@ -201,6 +237,8 @@ export class Trainer {
   async #resume(): Promise<void> {
     const { storage } = this.#o;
     if (!storage) throw new InputError('Cannot resume: this run keeps nothing');
+    const schedule = await storedSchedule(storage);
+    if (schedule) this.#schedule = new ScheduleCursor(schedule);
     const problems: string[] = [];
     for (const key of [CHECKPOINT, PREVIOUS_CHECKPOINT]) {
       const bytes = await storage.blobs.read(key);
@@ -239,6 +277,7 @@ export class Trainer {
       );
     }
     await this.log.resumeAt(state.events);
+    await dropKeptAfter(this.#o.storage!.blobs, state.step);
     this.resumedEvents = state.events;
     this.#state = state;
     this.growth.restore(state.growth);
@@ -269,7 +308,12 @@ export class Trainer {
       const began = clock.now();
       await this.applyCommands();
       const first = this.#state.step;
-      const steps = Math.min(this.#chunk, end - first, this.#stepsToNextLook());
+      if (this.#state.skipped.includes(first)) {
+        this.#state.step++;
+        await this.#afterChunk();
+        continue;
+      }
+      const steps = Math.min(this.#chunk, end - first, this.#stepsToNextStop());
       this.runtime.run(first, steps, (s) => this.#rowAt(s));
       const { metrics, fault } = await this.runtime.readMetrics(steps);
       const verdict = inspectChunk(
@@ -278,7 +322,7 @@ export class Trainer {
         fault,
       );
       if (verdict.step !== null) {
-        await this.#rollBack(verdict.cause);
+        await this.#rollBack(verdict.cause, verdict.step);
         continue;
       }
       this.#state.step += steps;
@@ -292,19 +336,29 @@ export class Trainer {
     return this.#state.step >= this.experiment.steps;
   }
 
-  #stepsToNextLook(): number {
-    const { step } = this.#state;
+  #stepsToNextStop(): number {
+    const { scheduled, skipped, step } = this.#state;
     const { checkpointEverySteps, evaluateEverySteps, intervalSteps } = this.experiment;
     const next = (every: number) => every - (step % every);
-    return Math.min(next(intervalSteps), next(evaluateEverySteps), next(checkpointEverySteps));
+    const planned = this.#schedule?.nextStep(scheduled) ?? Number.POSITIVE_INFINITY;
+    return Math.min(
+      next(intervalSteps),
+      next(evaluateEverySteps),
+      next(checkpointEverySteps),
+      // An action of this very step is due at a look and was not taken there: it is at fault.
+      Math.max(1, planned - step),
+      ...skipped.filter((s) => s > step).map((s) => s - step),
+    );
   }
 
   async #afterChunk(): Promise<void> {
     const { step } = this.#state;
     const { checkpointEverySteps, evaluateEverySteps, intervalSteps, steps } = this.experiment;
     if (step % intervalSteps === 0) await this.#look();
+    // Taken back: nothing of this step stands.
+    if (this.#state.step !== step) return;
     if (step % evaluateEverySteps === 0 || step === steps) await this.#logEvaluation('test');
-    if (step % checkpointEverySteps === 0) await this.save();
+    if (step % checkpointEverySteps === 0) await this.save(true);
     else await this.#flush();
   }
 
@@ -333,11 +387,20 @@ export class Trainer {
     const point = { step, loss: finite(mean(loss)), accuracy: finite(mean(accuracy)) };
     state.history = [...state.history, point].slice(-MAX_HISTORY);
     state.interval = emptySums(this.experiment.replicas);
-    state.rollbacks = 0;
+    const suspicion = await this.#judgeLook(point.loss);
+    if (suspicion === 'rolled-back') return;
+    if (state.watch.diverging + state.watch.collapsed === 0) {
+      state.rollbacks = 0;
+      state.skipped = state.skipped.filter((s) => s >= step);
+    }
 
     const { decisions } = this.#o;
     await this.#measure();
     await this.growth.settle(step);
+    const topologyBefore = this.#topologyKey;
+    for (const action of this.#dueActions(true)) {
+      if (action.kind === 'decision') this.#decide(action.decision);
+    }
     const source = decisions?.attribute(state.pending) ?? 'in-process';
     for (const decision of state.pending) {
       // A standing wait is logged when its rule changes, not at every look.
@@ -351,10 +414,64 @@ export class Trainer {
     state.pending = [];
     await this.#applyTopology();
     await this.#foldFossilized();
-    if (decisions && step < this.experiment.steps) {
+    const decides = this.#schedule?.policyDecides(step) ?? true;
+    if (decisions && decides && step < this.experiment.steps) {
       state.pending = await decisions.look(this.#observation());
     }
-    this.#takeSnapshot();
+    // The way back from a bad look leads to the last good one, while the network is the same.
+    if (!suspicion || topologyBefore !== this.#topologyKey) this.#takeSnapshot();
+  }
+
+  /** Takes what the schedule has for this step; counts as taken whatever comes of it. */
+  #dueActions(decisionsOnly: boolean): RunAction[] {
+    const state = this.#state;
+    const due = this.#schedule?.due(state.scheduled, state.step, decisionsOnly) ?? [];
+    state.scheduled += due.length;
+    return due;
+  }
+
+  #decide(decision: Decision): void {
+    this.#emit({ type: 'decision', decision, source: 'schedule' });
+    this.growth.applyDecision(decision, this.#state.step);
+  }
+
+  /**
+   * Compares a look with those before. Divergence and collapse take several bad looks in a row, and
+   * then the run goes back to the last good one.
+   */
+  async #judgeLook(loss: number | null): Promise<boolean | 'rolled-back'> {
+    const { history, step, watch } = this.#state;
+    if (loss === null) return false;
+    const bad = Math.max(watch.diverging, watch.collapsed);
+    const losses = history
+      .slice(0, history.length - 1 - bad)
+      .map((p) => p.loss)
+      .filter((l) => l !== null);
+    watch.first ??= loss;
+    const bounds = lossBounds(losses, watch.first);
+    watch.diverging = bounds && loss > bounds.bad ? watch.diverging + 1 : 0;
+    const collapsed = mayHaveCollapsed(losses, watch.first, loss) && (await this.#saysOneThing());
+    watch.collapsed = collapsed ? watch.collapsed + 1 : 0;
+    if (Math.max(watch.diverging, watch.collapsed) < BAD_LOOKS) {
+      if (watch.diverging > 0 || watch.collapsed > 0) return true;
+      const looks = (step - this.#snapshot!.step) / this.experiment.intervalSteps;
+      return bounds !== null && loss > bounds.unusual && looks < MAX_UNUSUAL_LOOKS;
+    }
+    const what = `training loss ${loss.toPrecision(4)} at ${BAD_LOOKS} looks in a row`;
+    const cause =
+      watch.diverging >= BAD_LOOKS
+        ? `divergence: ${what}, above the bound ${bounds!.bad.toPrecision(4)}`
+        : `collapse to the prior: ${what}, the same prediction for every row`;
+    await this.#rollBack(cause, step, true);
+    return 'rolled-back';
+  }
+
+  async #saysOneThing(): Promise<boolean> {
+    const { classes, features, validation } = this.#o.dataset;
+    const rows = Math.min(COLLAPSE_ROWS, validation.size);
+    if (rows < 2) return false;
+    const { logits, stride } = await this.predict(validation.x.slice(0, rows * features));
+    return isConstant(logits, rows, stride, classes.length);
   }
 
   async #measure(): Promise<void> {
@@ -404,21 +521,33 @@ export class Trainer {
     };
   }
 
+  /** Actions of the schedule that were taken. */
+  get scheduled(): number {
+    return this.#state.scheduled;
+  }
+
   /** Applies queued commands now; `train` does it before each chunk. */
   async applyCommands(): Promise<void> {
-    if (this.#commands.length === 0) return;
-    const { step } = this.#state;
-    for (const command of this.#commands.splice(0)) {
-      if (command.kind === 'setLearningRate') {
-        this.#state.learningRateOverride = command.learningRate;
-      }
-      const reason = this.growth.applyCommand(command, step);
-      this.#emit({ type: 'command', command, origin: 'person', accepted: reason === null, reason });
+    const actions = this.#dueActions(false);
+    if (actions.length + this.#commands.length === 0) return;
+    for (const action of actions) {
+      if (action.kind === 'decision') this.#decide(action.decision);
+      else if (action.kind === 'command') this.#obey(action.command, 'replay');
+      else await this.#applyRemedy(action.cause, action.remedy);
     }
+    for (const command of this.#commands.splice(0)) this.#obey(command, 'person');
     await this.#applyTopology();
     await this.#foldFossilized();
     this.#takeSnapshot();
     await this.#flush();
+  }
+
+  #obey(command: Command, origin: 'person' | 'replay'): void {
+    if (command.kind === 'setLearningRate') {
+      this.#state.learningRateOverride = command.learningRate;
+    }
+    const reason = this.growth.applyCommand(command, this.#state.step);
+    this.#emit({ type: 'command', command, origin, accepted: reason === null, reason });
   }
 
   async #applyTopology(): Promise<void> {
@@ -509,22 +638,59 @@ export class Trainer {
     this.#snapshot = structuredClone({ ...this.#state, growth: this.growth.state });
   }
 
-  /** Exact: parameters, moments and state are those of the last snapshot, then the remedy. */
-  async #rollBack(cause: string): Promise<void> {
-    const { rollbacks, seconds } = this.#state;
+  /**
+   * Exact: parameters, moments and state are those of the last snapshot, then the remedy.
+   *
+   * @param badLook The numbers were finite; what they were for several looks was not good.
+   */
+  async #rollBack(cause: string, faultStep: number, badLook = false): Promise<void> {
+    const { rollbacks, seconds, skipped, watch } = this.#state;
     const saved = structuredClone(this.#snapshot!);
     this.runtime.arena.restoreSnapshot();
-    this.#state = { ...saved, rollbacks: rollbacks + 1, seconds };
+    const bad = { ...watch, diverging: 0, collapsed: 0 };
+    this.#state = { ...saved, rollbacks, skipped, watch: bad, seconds };
     this.growth.restore(saved.growth);
-    this.#emit({ type: 'governor', cause, restoredStep: saved.step });
-    const live = this.growth.state.slots.some((r) => isLive(r.state.stage));
-    const remedy = chooseRemedy(live, rollbacks, cause);
-    if (remedy.kind === 'give-up') throw new DivergedError(remedy.message);
-    if (remedy.kind === 'cull-seeds') this.growth.cullLive(saved.step, `governor: ${cause}`);
-    else this.#state.learningRateScale *= remedy.factor;
+    const remedy = chooseRemedy({
+      cause,
+      step: faultStep,
+      hasLiveSeeds: this.growth.state.slots.some((r) => isLive(r.state.stage)),
+      rollbacks: badLook ? watch.rollbacks : rollbacks,
+      skipped: skipped.length,
+      rowsAtFault: !badLook && (await this.#areRowsAtFault()),
+    });
+    if (badLook) bad.rollbacks++;
+    await this.#applyRemedy(cause, remedy);
     await this.#applyTopology();
     this.#takeSnapshot();
+    const { storage } = this.#o;
+    if (storage) await this.#storing(() => dropKeptAfter(storage.blobs, saved.step));
     await this.#flush();
+  }
+
+  /** @throws {DivergedError} If there is none. */
+  async #applyRemedy(cause: string, remedy: Remedy): Promise<void> {
+    const state = this.#state;
+    this.#emit({ type: 'governor', cause, restoredStep: state.step, remedy });
+    if (remedy.kind === 'give-up') throw new DivergedError(remedy.message);
+    if (remedy.kind === 'skip-step') {
+      state.skipped = [...state.skipped, remedy.step];
+      return;
+    }
+    state.rollbacks++;
+    if (remedy.kind === 'cull-seeds') this.growth.cullLive(state.step, `governor: ${cause}`);
+    else state.learningRateScale *= remedy.factor;
+  }
+
+  /**
+   * Whether the training rows themselves are no numbers to this network: its good state, host
+   * alone, then has no finite loss on all of them, while it has one on other rows.
+   */
+  async #areRowsAtFault(): Promise<boolean> {
+    const alone = this.growth.alphas(this.#state.step).map((_, i) => (i === 0 ? 1 : 0));
+    const train = await this.runtime.evaluate('train', alone);
+    if (train.loss.every(Number.isFinite)) return false;
+    const validation = await this.runtime.evaluate('validation', alone);
+    return validation.loss.every(Number.isFinite);
   }
 
   async #logEvaluation(split: Split): Promise<{ loss: number | null; accuracy: number | null }> {
@@ -551,8 +717,12 @@ export class Trainer {
     };
   }
 
-  /** Saves a checkpoint; the one before is kept beside it until the next save. */
-  async save(): Promise<void> {
+  /**
+   * Saves a checkpoint; the one before is kept beside it until the next save.
+   *
+   * @param keep Keeps it longer, for rewinding; see kept-checkpoints.ts.
+   */
+  async save(keep = false): Promise<void> {
     const { storage } = this.#o;
     if (!storage || this.#saved === this.#mark()) return;
     await this.#storing(async () => {
@@ -568,9 +738,12 @@ export class Trainer {
           ? { state: kept, tensors: await this.runtime.arena.exportTensors('snapshot') }
           : null;
       const bytes = await writeCheckpoint({ configDigest, snapshot, state, tensors });
-      const before = await storage.blobs.read(CHECKPOINT);
-      if (before) await storage.blobs.write(PREVIOUS_CHECKPOINT, before);
-      await storage.blobs.write(CHECKPOINT, bytes);
+      await roomFor(storage.blobs, async () => {
+        const before = await storage.blobs.read(CHECKPOINT);
+        if (before) await storage.blobs.write(PREVIOUS_CHECKPOINT, before);
+        await storage.blobs.write(CHECKPOINT, bytes);
+      });
+      if (keep) await keepCheckpoint(storage.blobs, state.step, bytes);
       this.#saved = this.#mark();
     });
   }
@@ -615,6 +788,30 @@ export class Trainer {
   dispose(): void {
     this.#probe?.dispose();
     this.runtime.dispose();
+  }
+}
+
+/** Writes; where there is no room, what is kept for rewinding goes first. */
+async function roomFor(blobs: BlobStorage, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!(error instanceof StorageFullError)) throw error;
+    await dropKeptAfter(blobs, -1);
+    await write();
+  }
+}
+
+/** @throws {CorruptDataError} If the run has a schedule that cannot be read. */
+async function storedSchedule({ blobs }: RunStorage): Promise<RunSchedule | null> {
+  const bytes = await blobs.read(SCHEDULE_FILE);
+  if (!bytes) return null;
+  try {
+    return RunSchedule.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    throw new CorruptDataError(
+      `Cannot read "${SCHEDULE_FILE}": it is not a valid schedule; restore it from a copy`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@
 import { libraryBlueprint, libraryNamesFor } from '../blueprints/library.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
+import type { RunSchedule } from '../contracts/lineage.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
@@ -35,6 +36,11 @@ export interface OpenRunOptions
   experiment: Experiment;
   storage: RunStorage | null;
   resume: boolean;
+  /**
+   * What is done to a new run and when, instead of what the policy would decide; see
+   * tolaria/run-schedule.ts. A resumed run has its schedule in its storage.
+   */
+  schedule?: RunSchedule;
   /** Loaded already, for this experiment; absent: it is loaded here. */
   dataset?: Dataset;
 }

@@ -79,6 +79,8 @@ const SOURCES = {
   none: 'no policy',
 } as const;
 
+const ORIGINS = { 'in-process': 'this page', server: 'server', schedule: "the run's schedule" };
+
 interface EntryProps {
   event: DecisionEvent;
   /** Step of the first of these decisions, where several alike follow each other. */
@@ -110,7 +112,7 @@ const Entry = memo(function Entry({ event, firstStep }: EntryProps) {
             <Fact term="Rule" value={decision.rule} />
             <Fact term="Confidence" value={decision.confidence.toFixed(2)} />
             <Fact term="Urgency" value={decision.urgency.toFixed(2)} />
-            <Fact term="Source" value={source === 'server' ? 'server' : 'this page'} />
+            <Fact term="Source" value={ORIGINS[source]} />
           </dl>
           {decision.evidence.length > 0 && <EvidenceTable evidence={decision.evidence} />}
         </div>

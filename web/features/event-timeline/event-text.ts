@@ -57,7 +57,7 @@ export function eventText(event: RunEvent): string {
         ? `${event.seedId} folded into ${event.layerId} (${event.reason}): ${event.parametersBefore} → ${event.parametersAfter} parameters, ${event.dispatchesBefore} → ${event.dispatchesAfter} dispatches`
         : `${event.seedId} in ${event.layerId} stays a graft: ${event.reason}`;
     case 'governor':
-      return `Governor went back to step ${event.restoredStep}: ${event.cause}`;
+      return `Governor went back to step ${event.restoredStep}: ${event.cause}${remedyText(event.remedy)}`;
     case 'checkpoint':
       return `Checkpoint ${event.digest.slice(0, 19)}…`;
     case 'notice':
@@ -66,6 +66,19 @@ export function eventText(event: RunEvent): string {
       return `${ENDS[event.status]}: test accuracy ${formatShare(event.testAccuracy)}, ${event.parameters} parameters, ${event.digest.slice(0, 19)}…`;
     default:
       return event.type;
+  }
+}
+
+function remedyText(remedy: Extract<RunEvent, { type: 'governor' }>['remedy']): string {
+  switch (remedy?.kind) {
+    case 'cull-seeds':
+      return '; live seeds were pruned';
+    case 'slow-down':
+      return `; the learning rate was multiplied by ${remedy.factor}`;
+    case 'skip-step':
+      return `; step ${remedy.step} is left out`;
+    default:
+      return '';
   }
 }
 
