@@ -18,7 +18,8 @@ import type { Command, GateCheck, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
 import type { AlphaRamp, SeedSlotState } from '../contracts/seed.ts';
-import { alphaAt, retarget } from './alpha-schedule.ts';
+import { pace } from './alpha-pace.ts';
+import { alphaAt, isPaced, retarget } from './alpha-schedule.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { type GateResult, gateG0, gateG1, gateG2, gateG3, gateG5 } from './gates.ts';
 import { alphasAt, graftedSeeds, seedNumber } from './grafted-seeds.ts';
@@ -83,6 +84,8 @@ export class GrowthController {
   #o: GrowthControllerOptions;
   #sites: readonly GrowableSite[];
   #offers = new Map<string, BlueprintOffer[]>();
+  /** Of the look under way: what paced ramps follow. */
+  #layerSignals = new Map<string, HealthSignal>();
   #loading = new Map<string, Promise<ProvidedArtifact>>();
 
   constructor(options: GrowthControllerOptions) {
@@ -247,6 +250,9 @@ export class GrowthController {
     improvement: number | null,
     contributions: ReadonlyMap<string, number | null>,
   ): void {
+    this.#layerSignals = new Map(
+      signals.filter((s) => s.seedId === null).map((s) => [s.layerId, s]),
+    );
     for (const r of this.state.slots) {
       const id = r.state.seedId;
       if (!id) continue;
@@ -260,7 +266,7 @@ export class GrowthController {
   }
 
   /** What happens by itself at a look: alphas, placements, ends of embargo, time-outs. */
-  async settle(step: number): Promise<void> {
+  async settle(step: number, loss: number | null = null): Promise<void> {
     const { growth } = this.#o.experiment;
     for (const r of this.state.slots) {
       switch (r.state.stage) {
@@ -273,6 +279,10 @@ export class GrowthController {
           if (gate.passed) {
             this.#logGate(r, gate);
             this.#move(r, slots.advance(r.state, step), step);
+          } else if (r.ramp && isPaced(r.ramp.curve)) {
+            // Only such a ramp may stand for ever.
+            if (step - r.state.stageSince < growth.stageTimeoutSteps) this.#pace(r, step, loss);
+            else this.#cull(r, step, 'BLENDING gate timed out');
           }
           break;
         }
@@ -292,6 +302,24 @@ export class GrowthController {
           break;
       }
     }
+  }
+
+  #pace(r: SlotRecord, step: number, loss: number | null): void {
+    const before = r.ramp!;
+    const layer = this.#layerSignals.get(r.state.layerId) ?? null;
+    const { ramp, threshold, value } = pace(before, step, { loss, layer });
+    r.ramp = ramp;
+    const rate = ramp.pace!.rate;
+    // As long as it goes at the same pace there is nothing to tell.
+    if (rate === (before.pace?.rate ?? 1) || !isPaced(ramp.curve)) return;
+    this.#o.emit({
+      type: 'pace',
+      layerId: r.state.layerId,
+      slot: r.state.slot,
+      seedId: r.state.seedId!,
+      curve: ramp.curve,
+      ...{ alpha: r.state.alpha, rate, value, threshold },
+    });
   }
 
   /** Applies one decision of a policy; returns why not, if it was refused. */

@@ -396,7 +396,7 @@ export class Trainer {
 
     const { decisions } = this.#o;
     await this.#measure();
-    await this.growth.settle(step);
+    await this.growth.settle(step, point.loss);
     const topologyBefore = this.#topologyKey;
     for (const action of this.#dueActions(true)) {
       if (action.kind === 'decision') this.#decide(action.decision);

@@ -16,6 +16,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   command: 'growth',
   gate: 'growth',
   transition: 'growth',
+  pace: 'growth',
   fold: 'growth',
   governor: 'training',
   checkpoint: 'system',
@@ -51,6 +52,10 @@ export function eventText(event: RunEvent): string {
       const who = event.seedId ?? `slot ${event.slot}`;
       const [from, to] = [STAGE_LOOKS[event.from].label, STAGE_LOOKS[event.to].label];
       return `${who} in ${event.layerId}: ${from} → ${to} (${event.cause})`;
+    }
+    case 'pace': {
+      const pace = event.rate === 0 ? 'stands' : `goes at ${formatShare(event.rate)} of its pace`;
+      return `Blending of ${event.seedId} in ${event.layerId} ${pace} at α ${event.alpha.toFixed(2)} (${event.curve}: ${formatMeasured(event.value)}, bound ${event.threshold})`;
     }
     case 'fold':
       return event.folded
