@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Decision } from './decision.ts';
+import { Contribution, Landscape } from './graft.ts';
 import { HealthSignal } from './health.ts';
 import { BlendMode, PACED_CURVES, SeedStage } from './seed.ts';
 
@@ -191,6 +192,13 @@ export const RunEvent = z.discriminatedUnion('type', [
     dispatchesBefore: z.number().int().nonnegative(),
     dispatchesAfter: z.number().int().nonnegative(),
   }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('alpha-landscape'),
+    ...Landscape.shape,
+  }),
+  z.object({ ...base, ...time, type: z.literal('contribution'), ...Contribution.shape }),
   z.object({
     ...base,
     ...time,

@@ -38,6 +38,8 @@ export interface SlotRecord {
   /** (host loss - loss with the seed at full weight) / host loss, on one batch; null: unmeasured. */
   improvement: number | null;
   signal: HealthSignal | null;
+  /** Loss at alpha 0 minus loss at the target when the seed last wanted to blend; null: unmeasured. */
+  graftBenefit?: number | null;
   /** Last gate outcome logged, so that a standing refusal is logged once. */
   lastGate: string | null;
   /** Set once a fossilised seed was found to stay a graft for good; absent: not tried yet. */
@@ -205,6 +207,12 @@ export class GrowthController {
       );
     }
     return r;
+  }
+
+  /** The slot, or null where there is none. */
+  find(layerId: string | null, slot: number | null): SlotRecord | null {
+    const isIt = ({ state }: SlotRecord) => state.layerId === layerId && state.slot === slot;
+    return this.state.slots.find(isIt) ?? null;
   }
 
   parameters(): number {
@@ -521,15 +529,7 @@ export class GrowthController {
       slots.advance(r.state, step, cause);
       return null;
     }
-    const gate = gateG2({
-      step,
-      stageSince: r.state.stageSince,
-      minSteps: growth.trainingSteps,
-      gradientNorm: r.signal?.gradientNorm ?? null,
-      gradientRatio: r.state.gradientRatio,
-      minGradientRatio: growth.minGradientRatio,
-      improvement: r.improvement,
-    });
+    const gate = this.#gateG2(r, step, growth.alphaLandscape === 'gate');
     this.#logGate(r, gate);
     if (!gate.passed && !force) return refusal(gate.checks);
     r.ramp = {
@@ -541,6 +541,32 @@ export class GrowthController {
     };
     this.#move(r, slots.advance(r.state, step, cause), step);
     return null;
+  }
+
+  #gateG2(r: SlotRecord, step: number, withGraft: boolean): GateResult {
+    const { growth } = this.#o.experiment;
+    const graft = { benefit: r.graftBenefit ?? null, minBenefit: growth.minGraftBenefit ?? 0 };
+    return gateG2({
+      step,
+      stageSince: r.state.stageSince,
+      minSteps: growth.trainingSteps,
+      gradientNorm: r.signal?.gradientNorm ?? null,
+      gradientRatio: r.state.gradientRatio,
+      minGradientRatio: growth.minGradientRatio,
+      improvement: r.improvement,
+      ...(withGraft ? { graft } : {}),
+    });
+  }
+
+  /** Whether the seed would blend in now, but for what its landscape may say. */
+  wantsLandscape(r: SlotRecord, step: number): boolean {
+    if (this.#o.experiment.growth.alphaLandscape === 'off') return false;
+    return r.state.stage === 'TRAINING' && this.#gateG2(r, step, false).passed;
+  }
+
+  /** Keeps what gate G2 looks at. */
+  recordLandscape(r: SlotRecord, landscape: { benefit: number | null }): void {
+    r.graftBenefit = landscape.benefit;
   }
 
   #fossilize(r: SlotRecord, step: number, force: boolean, cause: string): string | null {
@@ -628,6 +654,7 @@ export class GrowthController {
       r.signal = null;
       r.improvement = null;
     }
+    delete r.graftBenefit;
     this.#o.emit({
       type: 'transition',
       layerId: r.state.layerId,

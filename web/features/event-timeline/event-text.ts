@@ -18,6 +18,8 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   transition: 'growth',
   pace: 'growth',
   fold: 'growth',
+  'alpha-landscape': 'growth',
+  contribution: 'growth',
   governor: 'training',
   checkpoint: 'system',
   notice: 'system',
@@ -61,6 +63,12 @@ export function eventText(event: RunEvent): string {
       return event.folded
         ? `${event.seedId} folded into ${event.layerId} (${event.reason}): ${event.parametersBefore} → ${event.parametersAfter} parameters, ${event.dispatchesBefore} → ${event.dispatchesAfter} dispatches`
         : `${event.seedId} in ${event.layerId} stays a graft: ${event.reason}`;
+    case 'alpha-landscape':
+      return `${event.seedId} in ${event.layerId}: loss over alpha is lowest at ${formatMeasured(event.best)}, full weight gains ${formatMeasured(event.benefit)}`;
+    case 'contribution':
+      return `Contributions (removal, Shapley): ${event.seeds
+        .map((s) => `${s.seedId} ${formatMeasured(s.removal)}, ${formatMeasured(s.shapley)}`)
+        .join('; ')}`;
     case 'governor':
       return `Governor went back to step ${event.restoredStep}: ${event.cause}${remedyText(event.remedy)}`;
     case 'checkpoint':
