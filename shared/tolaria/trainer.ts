@@ -613,8 +613,7 @@ export class Trainer {
       const event = await foldSeed(task, record);
       if (!event) continue;
       if (event.folded) {
-        this.#probe?.dispose();
-        this.#probe = null;
+        this.#disposeProbes();
         this.#topologyKey = this.growth.topologyKey();
         this.signals = this.signals.filter((s) => s.seedId !== event.seedId);
       }
