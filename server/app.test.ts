@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '#shared/contracts/api.ts';
 import { createTestApp } from '../tests/server/test-app.ts';
-
-const token = 'a-token-of-some-length';
+import { SCOPES, scopeFor } from './middleware/scopes.ts';
+import { UnavailableError } from './storage/ports.ts';
 
 describe('createApp()', () => {
   it('says that it is alive and ready', async () => {
@@ -18,6 +18,8 @@ describe('createApp()', () => {
       checks: [
         { name: 'database', ok: true },
         { name: 'blobs', ok: true },
+        { name: 'messages', ok: true },
+        { name: 'jobs', ok: true },
       ],
     });
   });
@@ -50,22 +52,43 @@ describe('createApp()', () => {
   it('describes every route in OpenAPI 3.1', async () => {
     const document = await (await createTestApp().send('GET', '/openapi.json')).json();
     expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths).sort()).toEqual([
-      '/api/v1/analyze',
-      '/api/v1/blobs/{sha256}',
-      '/api/v1/blueprints',
-      '/api/v1/blueprints/{id}',
-      '/api/v1/kernels',
-      '/api/v1/kernels/{id}',
-      '/api/v1/kernels/{id}/binary',
-      '/api/v1/runs',
-      '/api/v1/runs/{id}',
-      '/api/v1/runs/{id}/events',
-      '/healthz',
-      '/internal/database/stats',
-      '/metrics',
-      '/readyz',
-    ]);
+    expect(Object.keys(document.paths).sort()).toMatchInlineSnapshot(`
+      [
+        "/api/v1/aliases",
+        "/api/v1/aliases/{name}",
+        "/api/v1/analyze",
+        "/api/v1/blobs/{sha256}",
+        "/api/v1/blueprints",
+        "/api/v1/blueprints/{id}",
+        "/api/v1/decisions",
+        "/api/v1/decisions/{id}",
+        "/api/v1/decisions/{id}/outcome",
+        "/api/v1/jobs",
+        "/api/v1/jobs/{id}",
+        "/api/v1/jobs/{id}/cancel",
+        "/api/v1/jobs/{id}/retry",
+        "/api/v1/kernels",
+        "/api/v1/kernels/{id}",
+        "/api/v1/kernels/{id}/binary",
+        "/api/v1/kernels/{id}/revocation",
+        "/api/v1/runs",
+        "/api/v1/runs/{id}",
+        "/api/v1/runs/{id}/events",
+        "/api/v1/topics/{topic}/groups/{group}/acknowledge",
+        "/api/v1/topics/{topic}/groups/{group}/claim",
+        "/api/v1/topics/{topic}/groups/{group}/dead",
+        "/api/v1/topics/{topic}/messages",
+        "/api/v1/uploads",
+        "/api/v1/uploads/{id}",
+        "/healthz",
+        "/internal/database/stats",
+        "/internal/v1/jobs/claim",
+        "/internal/v1/jobs/{id}/lease",
+        "/internal/v1/jobs/{id}/result",
+        "/metrics",
+        "/readyz",
+      ]
+    `);
   });
 
   it('answers every error with a problem document and the request id', async () => {
@@ -103,27 +126,102 @@ describe('createApp()', () => {
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('asks for the token on every route of the API, and on no other', async () => {
-    const { send, app } = createTestApp({ token });
+  it('walks every route with every token', async () => {
+    const tokens = {
+      read: 'r'.repeat(16),
+      write: 'w'.repeat(16),
+      worker: 'k'.repeat(16),
+      admin: 'a'.repeat(16),
+    };
+    const { send, app } = createTestApp({ tokens });
     const document = await (await send('GET', '/openapi.json')).json();
     const open = ['/healthz', '/readyz'];
+    let asked = 0;
     for (const [path, methods] of Object.entries<object>(document.paths)) {
-      for (const method of Object.keys(methods)) {
-        const asked = path.replace(/\{\w+\}/g, 'a'.repeat(64));
-        for (const authorization of [undefined, 'Bearer wrong', `Basic ${token}`, 'Bearer']) {
-          const headers = authorization ? { authorization } : {};
-          const response = await app.request(asked, { method: method.toUpperCase(), headers });
+      for (const method of Object.keys(methods).map((name) => name.toUpperCase())) {
+        const url = path.replace(/\{\w+\}/g, 'a'.repeat(64));
+        const status = async (authorization?: string) => {
+          asked++;
+          const response = await app.request(url, {
+            method,
+            headers: authorization ? { authorization } : {},
+          });
+          await response.body?.cancel();
+          return response;
+        };
+        for (const wrong of [undefined, 'Bearer wrong', `Basic ${tokens.admin}`, 'Bearer']) {
+          const response = await status(wrong);
           if (open.includes(path)) expect(response.status).toBe(200);
           else {
             expect([path, method, response.status]).toEqual([path, method, 401]);
             expect(response.headers.get('www-authenticate')).toBe('Bearer realm="esper"');
           }
         }
-        const headers = { authorization: `Bearer ${token}` };
-        const response = await app.request(asked, { method: method.toUpperCase(), headers });
-        expect(response.status).not.toBe(401);
+        const needed = open.includes(path) ? 'read' : scopeFor(method, path);
+        for (const scope of SCOPES) {
+          const response = await status(`Bearer ${tokens[scope]}`);
+          const isAllowed = SCOPES.indexOf(scope) >= SCOPES.indexOf(needed);
+          expect([path, method, scope, response.status === 403]).toEqual([
+            path,
+            method,
+            scope,
+            !isAllowed,
+          ]);
+          expect(response.status).not.toBe(401);
+        }
       }
     }
+    expect(asked).toBeGreaterThan(200);
+  });
+
+  it.each([
+    ['GET', '/api/v1/runs', 'read'],
+    ['POST', '/api/v1/runs', 'write'],
+    ['PUT', '/api/v1/kernels/x/revocation', 'admin'],
+    ['POST', '/internal/v1/jobs/claim', 'worker'],
+    ['GET', '/internal/database/stats', 'admin'],
+    ['GET', '/metrics', 'read'],
+  ])('needs, for %s %s, the scope %s', (method, path, scope) => {
+    expect(scopeFor(method, path)).toBe(scope);
+  });
+
+  it('believes the address a known proxy names, and nobody else', async () => {
+    const limits = { requestsPerSecond: 1, requestBurst: 1 };
+    const { app } = createTestApp({ limits, trustedProxy: '127.0.0.1' });
+    const ask = async (remoteAddress: string, forwarded: string) => {
+      const headers = { 'x-forwarded-for': forwarded };
+      return (await app.request('/api/v1/runs', { headers }, { remoteAddress })).status;
+    };
+    expect(await ask('127.0.0.1', '10.0.0.1')).toBe(200);
+    expect(await ask('127.0.0.1', '10.0.0.2')).toBe(200);
+    // The last entry is the proxy's own word; the first is the client's.
+    expect(await ask('127.0.0.1', '9.9.9.9, 10.0.0.1')).toBe(429);
+    expect(await ask('10.0.0.9', '10.0.0.7')).toBe(200);
+    expect(await ask('10.0.0.9', '10.0.0.8')).toBe(429);
+  });
+
+  it('does not begin what would be late', async () => {
+    const { send, deps } = createTestApp();
+    const late = await send('GET', '/api/v1/runs', undefined, { 'x-deadline-ms': '0' });
+    expect(late.status).toBe(504);
+    expect((await late.json()).type).toBe('/problems/deadline-passed');
+    const inTime = await send('GET', '/api/v1/runs', undefined, { 'x-deadline-ms': '5000' });
+    expect(inTime.status).toBe(200);
+    expect((await send('GET', '/api/v1/runs', undefined, { 'x-deadline-ms': 'soon' })).status).toBe(
+      400,
+    );
+    expect(await deps.meta.runs.list({ before: null, limit: 1 })).toEqual([]);
+  });
+
+  it('says 503 and when to come back while a service it needs is away', async () => {
+    const { send, deps } = createTestApp();
+    deps.meta.runs.get = async () => {
+      throw new UnavailableError('connect ECONNREFUSED 10.1.2.3:5432');
+    };
+    const response = await send('GET', '/api/v1/runs/r');
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.text()).not.toContain('10.1.2.3');
   });
 
   it('refuses foreign host names and writes from foreign pages', async () => {

@@ -5,22 +5,32 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { MAX_ANALYZE_BYTES, MAX_BODY_BYTES } from '#shared/contracts/api.ts';
 import { type AppDeps, type AppEnv, DEFAULT_LIMITS } from './deps.ts';
-import { bearerAuth, originGuard, rateLimit } from './middleware/access.ts';
+import { leaseRoutes } from './jobs/lease-routes.ts';
+import { jobRoutes } from './jobs/routes.ts';
+import { originGuard, rateLimit } from './middleware/access.ts';
+import { checkDeadline, startDeadline } from './middleware/deadline.ts';
 import { observe } from './middleware/observe.ts';
 import { readBody } from './middleware/read-body.ts';
+import { bearerAuth } from './middleware/scopes.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { nissaRoutes } from './nissa/routes.ts';
+import { oonaRoutes } from './oona/routes.ts';
 import { createRouter } from './openapi.ts';
 import { handleError, ProblemError } from './problem.ts';
 import { runRoutes } from './runs/routes.ts';
 import { staticFiles } from './static-files.ts';
+import { StreamPlaces } from './stream-places.ts';
+import { decisionRoutes } from './tamiyo/decision-routes.ts';
 import { analyzeRoutes } from './tamiyo/routes.ts';
+import { aliasRoutes } from './urza/alias-routes.ts';
 import { blobRoutes } from './urza/blob-routes.ts';
 import { blueprintRoutes } from './urza/blueprint-routes.ts';
 import { kernelRoutes } from './urza/kernel-routes.ts';
+import { uploadRoutes } from './urza/upload-routes.ts';
 
 /** Paths behind the bearer token; the page and the health checks are open. */
 const GUARDED = ['/api/*', '/internal/*', '/metrics'];
+const OWN_BODY = /^\/api\/v1\/(blobs\/|uploads\/[^/]+$)/;
 const API_PATH = /^\/(api|internal|metrics|openapi\.json)(\/|$)/;
 
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
@@ -28,30 +38,43 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = createRouter();
   app.use(observe(deps), securityHeaders(), originGuard(deps.hosts));
   for (const path of GUARDED) {
-    app.use(path, rateLimit(deps.clock, limits.requestsPerSecond, limits.requestBurst));
-    app.use(path, bearerAuth(deps.token));
+    app.use(
+      path,
+      rateLimit(deps.clock, limits.requestsPerSecond, limits.requestBurst, deps.trustedProxy),
+    );
+    app.use(path, bearerAuth(deps.tokens));
   }
-  app.use('/api/*', async (c, next) => {
-    if (deps.draining.aborted) {
-      c.header('Connection', 'close');
-      throw new ProblemError('draining', 'The server is stopping', { retryAfterMs: 2000 });
-    }
-    // Blobs have a bound, and a queue, of their own.
-    if (c.req.path.startsWith('/api/v1/blobs/')) return await next();
-    const isAnalyze = c.req.path === '/api/v1/analyze';
-    const maxBytes = isAnalyze ? MAX_ANALYZE_BYTES : MAX_BODY_BYTES;
-    return await readBody(deps.clock, maxBytes, limits.bodyMs)(c, next);
-  });
+  for (const path of ['/api/*', '/internal/*']) {
+    app.use(path, startDeadline(deps.clock), async (c, next) => {
+      if (deps.draining.aborted) {
+        c.header('Connection', 'close');
+        throw new ProblemError('draining', 'The server is stopping', { retryAfterMs: 2000 });
+      }
+      // Blobs and pieces of them have bounds, and a queue, of their own.
+      if (OWN_BODY.test(c.req.path)) return await next();
+      const isAnalyze = c.req.path === '/api/v1/analyze';
+      const maxBytes = isAnalyze ? MAX_ANALYZE_BYTES : MAX_BODY_BYTES;
+      return await readBody(deps.clock, maxBytes, limits.bodyMs)(c, next);
+    });
+    app.use(path, checkDeadline(deps.clock));
+  }
 
+  const places = new StreamPlaces(deps);
   for (const routes of [
     nissaRoutes,
     blobRoutes,
+    uploadRoutes,
     blueprintRoutes,
     kernelRoutes,
+    aliasRoutes,
     analyzeRoutes,
+    decisionRoutes,
     runRoutes,
+    oonaRoutes,
+    jobRoutes,
+    leaseRoutes,
   ]) {
-    app.route('/', routes(deps));
+    app.route('/', routes(deps, places));
   }
   const info = { title: 'Esper Workbench', version: deps.version, license: { name: 'MIT' } };
   app.doc31('/openapi.json', { openapi: '3.1.0', info });

@@ -2,8 +2,11 @@
 import type { Decision, Observation } from '#shared/contracts/decision.ts';
 import type { ServiceStatus } from '#shared/contracts/services.ts';
 import type { Logger } from '#shared/nissa/log.ts';
-import type { Clock } from '#shared/platform/platform.ts';
+import type { BlobStorage, Clock } from '#shared/platform/platform.ts';
+import type { Tokens } from './middleware/scopes.ts';
 import type { Metrics } from './nissa/metrics.ts';
+import type { JobQueue } from './storage/job-port.ts';
+import type { MessageLog } from './storage/message-port.ts';
 import type { BlobStore, EventBus, MetaStore } from './storage/ports.ts';
 
 export interface Asset {
@@ -15,19 +18,34 @@ export interface Asset {
 /** Reads a file of the built page; the path has no `..` and no leading slash. Null: none. */
 export type AssetReader = (path: string) => Promise<Asset | null>;
 
-export interface AppDeps {
+/** Where things are kept; what a profile chooses. */
+export interface StorageDeps {
   meta: MetaStore;
   blobs: BlobStore;
   bus: EventBus;
+  jobs: JobQueue;
+  /** Oona. */
+  messages: MessageLog;
+  /** Pieces of uploads under way. */
+  pieces: BlobStorage;
+}
+
+export interface AppDeps extends StorageDeps {
   /** The growth policy. */
-  analyze: (o: Observation) => Promise<{ decisions: Decision[]; policyDigest: string }>;
+  analyze: (o: Observation) => Promise<{
+    decisions: Decision[];
+    policyDigest: string;
+    /** The answer was made without something the policy normally uses. @default {false} */
+    degraded?: boolean;
+  }>;
   clock: Clock;
   log: Logger;
   metrics: Metrics;
   version: string;
   profile: 'embedded' | 'production';
-  /** Needed on every call of the API; null: none is needed. */
-  token: string | null;
+  tokens: Tokens;
+  /** Address of the proxy that may name the client; null: none. */
+  trustedProxy: string | null;
   /**
    * Host names (without port) under which the server may be asked; null: any. Guards a server
    * without token against pages that point their own name at 127.0.0.1.
@@ -68,5 +86,10 @@ export interface AppEnv {
     /** Address of the client; absent in tests that call app.request(). */
     remoteAddress?: string;
   };
-  Variables: { requestId: string; log: Logger };
+  Variables: {
+    requestId: string;
+    log: Logger;
+    /** Monotonic time after which nobody waits for the answer. */
+    deadlineAt?: number;
+  };
 }

@@ -2,8 +2,6 @@
  * Entry point of the server, in Deno: reads the configuration, opens the data folder, serves the
  * app, and stops cleanly on SIGINT and SIGTERM.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InputError, messageOf } from '#shared/base/errors.ts';
 import { LIBRARY_NAMES, libraryBlueprint } from '#shared/blueprints/library.ts';
@@ -16,16 +14,14 @@ import {
 } from '#shared/contracts/config.ts';
 import { createLogger, type Logger } from '#shared/nissa/log.ts';
 import { systemClock } from '#shared/platform/clock.ts';
-import { FileBlobStorage, sweepTemporaries } from '#shared/platform/deno.ts';
 import { decide, policyDigest } from '#shared/tamiyo/create-policy.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
-import type { AppDeps } from './deps.ts';
+import type { AppDeps, StorageDeps } from './deps.ts';
 import { diskAssets } from './disk-assets.ts';
+import { openEmbedded } from './embedded.ts';
+import { keepHouse } from './housekeeping.ts';
 import { createMetrics } from './nissa/metrics.ts';
-import { ContentStore } from './storage/content-store.ts';
-import { LocalEventBus } from './storage/memory.ts';
-import { SqliteMetaStore } from './storage/sqlite.ts';
 import { registerBlueprint } from './urza/blueprint-routes.ts';
 
 const HELP = `Serve the workbench and its API
@@ -102,7 +98,11 @@ async function serve(config: Config): Promise<number> {
     wallTime: clock.wallTime,
   });
   const stop = new AbortController();
-  const deps = await openEmbedded(config, stop.signal, log);
+  const { storage, close } = await openEmbedded(config, log);
+  const deps = appDeps(config, storage, stop.signal, log);
+  for (const name of LIBRARY_NAMES) {
+    await registerBlueprint(deps.meta, libraryBlueprint(name), clock.wallTime());
+  }
   const app = createApp(deps);
   const host = config.ESPER_HOST.replace(/^\[|\]$/g, '');
 
@@ -113,7 +113,7 @@ async function serve(config: Config): Promise<number> {
       (request, { remoteAddr }) => app.fetch(request, { remoteAddress: remoteAddr.hostname }),
     );
   } catch (error) {
-    await deps.meta.close();
+    await close();
     throw listenError(error, host, config.ESPER_PORT);
   }
   const shown = host.includes(':') ? `[${host}]` : host;
@@ -143,45 +143,42 @@ async function serve(config: Config): Promise<number> {
     log.error('unhandled rejection', { error: event.reason });
   });
 
+  const house = keepHouse(deps, stop.signal);
   await finished.promise;
-  await deps.meta.close();
+  await house;
+  await close();
   log.info('stopped');
   return 0;
 }
 
-/** The embedded profile: one folder with a SQLite file and content-addressed blobs. */
-async function openEmbedded(config: Config, draining: AbortSignal, log: Logger): Promise<AppDeps> {
-  const clock = systemClock;
-  const dir = config.ESPER_DATA_DIR;
-  const blobDir = join(dir, 'blobs');
-  try {
-    await mkdir(blobDir, { recursive: true });
-    const swept = await sweepTemporaries(blobDir);
-    if (swept > 0) log.info('removed unfinished uploads', { files: swept });
-  } catch (error) {
-    throw new InputError(
-      `Cannot use the data folder "${dir}": ${messageOf(error)}; choose another with --data`,
-    );
-  }
-  const meta = new SqliteMetaStore(join(dir, 'esper.db'), clock);
-  for (const name of LIBRARY_NAMES) {
-    await registerBlueprint(meta, libraryBlueprint(name), clock.wallTime());
-  }
+/** Everything the app needs besides its storage. */
+function appDeps(
+  config: Config,
+  storage: StorageDeps,
+  draining: AbortSignal,
+  log: Logger,
+): AppDeps {
   const isLocal = isLoopback(config.ESPER_HOST);
+  const secrets = {
+    read: config.ESPER_READ_TOKEN,
+    write: config.ESPER_WRITE_TOKEN,
+    worker: config.ESPER_WORKER_TOKEN,
+    admin: config.ESPER_TOKEN,
+  };
+  const tokens = Object.fromEntries(Object.entries(secrets).filter(([, value]) => value));
   return {
-    meta,
-    blobs: new ContentStore(new FileBlobStorage(blobDir)),
-    bus: new LocalEventBus(),
+    ...storage,
     analyze: async (observation) => ({
       decisions: await decide(observation),
       policyDigest: await policyDigest(observation),
     }),
-    clock,
+    clock: systemClock,
     log,
     metrics: createMetrics(),
     version: packageJson.version,
-    profile: 'embedded',
-    token: config.ESPER_TOKEN ?? null,
+    profile: config.ESPER_PROFILE,
+    tokens: Object.keys(tokens).length > 0 ? tokens : null,
+    trustedProxy: config.ESPER_TRUSTED_PROXY ?? null,
     hosts: isLocal ? ['127.0.0.1', 'localhost', '[::1]', config.ESPER_HOST] : null,
     assets: diskAssets(new URL('../dist/web', import.meta.url).pathname),
     services: () => [],

@@ -38,8 +38,13 @@ export function problems<S extends number>(...statuses: S[]) {
 const REASONS: Record<number, string> = {
   400: 'The request cannot be read',
   401: 'A bearer token is needed',
+  403: 'The token does not allow it',
   404: 'There is no such thing',
   409: 'It conflicts with what is stored',
+  410: 'It was withdrawn',
+  412: 'Another version is there',
+  416: 'The piece does not fit; the problem says where to go on',
+  428: 'The version that is changed must be named with If-Match or If-None-Match',
   413: 'The body is too large',
   422: 'The input breaks the contract',
   500: 'The server failed, or what it stored is corrupt',

@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { CorruptDataError, InputError, StorageFullError } from '#shared/base/errors.ts';
 import type { Problem } from '#shared/contracts/api.ts';
 import type { AppEnv } from './deps.ts';
-import { DigestMismatchError } from './storage/ports.ts';
+import { DigestMismatchError, UnavailableError } from './storage/ports.ts';
 
 interface ProblemKind {
   status: ContentfulStatusCode;
@@ -28,15 +28,24 @@ const PROBLEMS = {
     title: 'An event differs from the one stored',
     retryable: false,
   },
+  'in-flight': { status: 409, title: 'The same request is being worked on', retryable: true },
+  'lease-lost': { status: 409, title: 'The lease ran out', retryable: false },
   'not-validated': { status: 409, title: 'The kernel was rejected', retryable: false },
+  revoked: { status: 410, title: 'The kernel was withdrawn', retryable: false },
+  'precondition-failed': { status: 412, title: 'Somebody else changed it first', retryable: false },
   'too-large': { status: 413, title: 'The body is too large', retryable: false },
   'unsupported-media-type': { status: 415, title: 'The media type is not taken', retryable: false },
+  'range-mismatch': { status: 416, title: 'The piece does not fit', retryable: false },
   validation: { status: 422, title: 'The input breaks the contract', retryable: false },
   'digest-mismatch': { status: 422, title: 'The bytes have another digest', retryable: true },
   'blob-unknown': { status: 422, title: 'A blob it names is not stored', retryable: false },
+  'key-reused': { status: 422, title: 'The key belongs to another request', retryable: false },
+  'unsafe-shader': { status: 422, title: 'The shader is not safe to run', retryable: false },
+  'precondition-required': { status: 428, title: 'If-Match is needed', retryable: false },
   'rate-limited': { status: 429, title: 'Too many requests', retryable: true },
   internal: { status: 500, title: 'The server failed', retryable: true },
   'artifact-corrupt': { status: 500, title: 'The stored bytes are corrupt', retryable: false },
+  unavailable: { status: 503, title: 'A service it needs does not answer', retryable: true },
   busy: { status: 503, title: 'The server is busy', retryable: true },
   draining: { status: 503, title: 'The server is stopping', retryable: true },
   'deadline-passed': { status: 504, title: 'The answer would be too late', retryable: true },
@@ -74,6 +83,7 @@ export function notFound(kind: string, id: string): ProblemError {
 /** The answer for anything thrown; what nobody expected is logged and not shown. */
 export function handleError(error: unknown, c: Context<AppEnv>): Response {
   const known = asProblem(error);
+  if (error instanceof UnavailableError) c.var.log.warn('service unavailable', { error });
   if (known) return problemResponse(c, known);
   c.var.log.error('request failed', { error });
   return problemResponse(
@@ -91,6 +101,10 @@ function asProblem(error: unknown): ProblemError | null {
   if (error instanceof StorageFullError) {
     // The path in the message is the operator's business.
     return new ProblemError('storage-full', 'Cannot store more: the disk of the server is full');
+  }
+  if (error instanceof UnavailableError) {
+    const detail = 'Cannot do that now: a service the server needs does not answer';
+    return new ProblemError('unavailable', detail, { retryAfterMs: 1000 });
   }
   if (error instanceof InputError) return new ProblemError('validation', error.message);
   if (!(error instanceof HTTPException)) return null;

@@ -1,4 +1,4 @@
-/** Who may ask: host and origin checks, bearer token, rate limit. */
+/** Who may ask, and how often: host and origin checks, rate limit. Tokens: scopes.ts. */
 import type { MiddlewareHandler } from 'hono';
 import type { AppDeps, AppEnv } from '../deps.ts';
 import { ProblemError } from '../problem.ts';
@@ -34,33 +34,6 @@ function hostOf(origin: string): string | null {
   }
 }
 
-/** Asks for `Authorization: Bearer`, unless no token is configured. */
-export function bearerAuth(token: string | null): MiddlewareHandler<AppEnv> {
-  const expected = token === null ? null : digest(token);
-  return async (c, next) => {
-    if (expected) {
-      const given = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
-      if (!isEqual(await expected, await digest(given))) {
-        throw new ProblemError('unauthorized', 'Cannot go on without a valid bearer token', {
-          headers: { 'WWW-Authenticate': 'Bearer realm="esper"' },
-        });
-      }
-    }
-    await next();
-  };
-}
-
-/** Hashing first makes the lengths equal, so the time taken says nothing about the token. */
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0);
-  return difference === 0;
-}
-
 interface Bucket {
   tokens: number;
   at: number;
@@ -73,10 +46,11 @@ export function rateLimit(
   clock: AppDeps['clock'],
   perSecond: number,
   burst: number,
+  trustedProxy: string | null = null,
 ): MiddlewareHandler<AppEnv> {
   const buckets = new Map<string, Bucket>();
   return async (c, next) => {
-    const client = c.env?.remoteAddress ?? 'local';
+    const client = clientOf(c.env?.remoteAddress, c.req.header('x-forwarded-for'), trustedProxy);
     const now = clock.now();
     const before = buckets.get(client) ?? { tokens: burst, at: now };
     const tokens = Math.min(burst, before.tokens + ((now - before.at) * perSecond) / 1000);
@@ -93,4 +67,15 @@ export function rateLimit(
     }
     await next();
   };
+}
+
+/** The address a request came from; what a proxy says counts only if the proxy is the known one. */
+export function clientOf(
+  address: string | undefined,
+  forwardedFor: string | undefined,
+  trustedProxy: string | null,
+): string {
+  // The proxy appends the address it sees, so the last one is its own word.
+  const last = forwardedFor?.split(',').at(-1)?.trim();
+  return trustedProxy !== null && address === trustedProxy && last ? last : (address ?? 'local');
 }

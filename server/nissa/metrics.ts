@@ -8,8 +8,12 @@ export interface Metrics {
   decisionSeconds: Histogram;
   decisions: Counter<'action'>;
   events: Counter;
+  outcomes: Counter<'outcome'>;
   blobs: Counter<'outcome'>;
   streams: Gauge;
+  jobs: Counter<'event'>;
+  queue: Gauge<'state'>;
+  messages: Counter<'event'>;
 }
 
 /** A registry of its own, so that several servers in one process do not share counts. */
@@ -43,6 +47,12 @@ export function createMetrics(): Metrics {
       labelNames: ['action'],
       registers,
     }),
+    outcomes: new Counter({
+      name: 'esper_decision_outcomes_total',
+      help: 'Outcomes of decisions reported back',
+      labelNames: ['outcome'],
+      registers,
+    }),
     events: new Counter({
       name: 'esper_run_events_total',
       help: 'Run events accepted, repeats included',
@@ -57,6 +67,24 @@ export function createMetrics(): Metrics {
     streams: new Gauge({
       name: 'esper_event_streams',
       help: 'Event streams open now',
+      registers,
+    }),
+    jobs: new Counter({
+      name: 'esper_job_events_total',
+      help: 'What happened to jobs: claimed, done, failed, cancelled, released, swept',
+      labelNames: ['event'],
+      registers,
+    }),
+    queue: new Gauge({
+      name: 'esper_jobs',
+      help: 'Jobs by state',
+      labelNames: ['state'],
+      registers,
+    }),
+    messages: new Counter({
+      name: 'esper_messages_total',
+      help: 'Messages published and delivered to groups',
+      labelNames: ['event'],
       registers,
     }),
   };

@@ -36,11 +36,12 @@ const statsRoute = createRoute({
   method: 'get',
   path: '/internal/database/stats',
   summary: 'State of the database behind the records',
-  responses: { 200: json(DatabaseStats, 'Counts and times'), ...problems(401) },
+  responses: { 200: json(DatabaseStats, 'Counts and times'), ...problems(401, 403) },
 });
 
 export function nissaRoutes(deps: AppDeps) {
-  const { meta, blobs, clock, metrics, version, profile, services, draining } = deps;
+  const { meta, blobs, messages, jobs, clock, metrics, version, profile, services, draining } =
+    deps;
   const router = createRouter();
   const startedAt = clock.now();
 
@@ -59,6 +60,8 @@ export function nissaRoutes(deps: AppDeps) {
     const checks = await Promise.all([
       check('database', () => meta.ping()),
       check('blobs', () => blobs.ping()),
+      check('messages', () => messages.ping()),
+      check('jobs', () => jobs.counts()),
     ]);
     const isOk = checks.every(({ ok }) => ok);
     const status = draining.aborted ? 'draining' : isOk ? 'ready' : 'failed';

@@ -7,8 +7,9 @@
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { AppDeps, AppEnv } from '../deps.ts';
-import { DEFAULT_LIMITS } from '../deps.ts';
-import { notFound, ProblemError } from '../problem.ts';
+import { Doorbell } from '../doorbell.ts';
+import { notFound } from '../problem.ts';
+import type { StreamPlaces } from '../stream-places.ts';
 
 const BATCH = 200;
 /** Shorter than the idle time after which proxies commonly cut a connection. */
@@ -23,10 +24,12 @@ interface Position {
  * @param topicOf Topic on which new events of a run are announced.
  * @returns Opens one stream after event `after`; `Last-Event-ID` has precedence.
  */
-export function createEventStreams(deps: AppDeps, topicOf: (runId: string) => string) {
-  const { meta, metrics, draining } = deps;
-  const { streams } = { ...DEFAULT_LIMITS, ...deps.limits };
-  let open = 0;
+export function createEventStreams(
+  deps: AppDeps,
+  places: StreamPlaces,
+  topicOf: (runId: string) => string,
+) {
+  const { meta, draining } = deps;
 
   return async (c: Context<AppEnv>, runId: string, after: number): Promise<Response> => {
     const start = await meta.runs.read(runId, 0, 0);
@@ -39,12 +42,7 @@ export function createEventStreams(deps: AppDeps, topicOf: (runId: string) => st
     const hasAll = position.epoch === epoch && position.seq >= acceptedThrough;
     // 204 is how a server tells EventSource not to come back.
     if (finished !== null && hasAll) return c.body(null, 204);
-    if (open >= streams) {
-      const detail = `Cannot open more than ${streams} event streams`;
-      throw new ProblemError('busy', detail, { retryAfterMs: 5000 });
-    }
-    open++;
-    metrics.streams.set(open);
+    const leave = places.take();
     // Proxies that buffer answers would hold the events back.
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (stream) => {
@@ -53,8 +51,7 @@ export function createEventStreams(deps: AppDeps, topicOf: (runId: string) => st
       } catch (error) {
         if (!stream.aborted && !draining.aborted) c.var.log.error('event stream failed', { error });
       } finally {
-        open--;
-        metrics.streams.set(open);
+        leave();
       }
     });
   };
@@ -98,30 +95,6 @@ async function pump(
   } finally {
     unsubscribe();
     draining.removeEventListener('abort', stop);
-  }
-}
-
-/** Remembers one ring while nobody waits. */
-class Doorbell {
-  #isRung = false;
-  #wake: (() => void) | null = null;
-
-  ring(): void {
-    this.#isRung = true;
-    this.#wake?.();
-  }
-
-  /** @returns False if nobody rang within `ms`. */
-  async wait(clock: AppDeps['clock'], ms: number): Promise<boolean> {
-    if (!this.#isRung) {
-      const rung = new AbortController();
-      this.#wake = () => rung.abort();
-      await clock.sleep(ms, rung.signal).catch(() => undefined);
-      this.#wake = null;
-    }
-    const was = this.#isRung;
-    this.#isRung = false;
-    return was;
   }
 }
 

@@ -18,6 +18,7 @@ import type { AppDeps } from '../deps.ts';
 import { createRouter, json, jsonBody, problems } from '../openapi.ts';
 import { notFound, ProblemError } from '../problem.ts';
 import type { StoredEvent } from '../storage/ports.ts';
+import type { StreamPlaces } from '../stream-places.ts';
 import { createEventStreams } from './event-stream.ts';
 import { presentRun, summarizeRun } from './present-run.ts';
 
@@ -83,10 +84,10 @@ const readRoute = createRoute({
 /** Topic of the bus on which new events of a run are announced. */
 const topicOf = (runId: string) => `runs/${runId}`;
 
-export function runRoutes(deps: AppDeps) {
+export function runRoutes(deps: AppDeps, places: StreamPlaces) {
   const { meta, bus, clock, metrics } = deps;
   const router = createRouter();
-  const openStream = createEventStreams(deps, topicOf);
+  const openStream = createEventStreams(deps, places, topicOf);
 
   router.openapi(createRunRoute, async (c) => {
     const run = c.req.valid('json');

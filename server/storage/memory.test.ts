@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '#shared/platform/clock.ts';
+import { JOB_QUEUE_CONTRACT } from '../../tests/server/job-queue-contract.ts';
+import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../../tests/server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../../tests/server/meta-store-contract.ts';
 import { LocalEventBus, MemoryMetaStore } from './memory.ts';
+import { MemoryJobQueue } from './memory-jobs.ts';
+import { MemoryMessageLog } from './memory-messages.ts';
 
 describe('MemoryMetaStore', () => {
   it.each(META_STORE_CONTRACT)('$name', async ({ run }) => {
@@ -45,5 +50,25 @@ describe('LocalEventBus', () => {
     leave();
     await bus.publish('a');
     expect(rings).toBe(1);
+  });
+});
+
+describe('MemoryJobQueue', () => {
+  it.each(JOB_QUEUE_CONTRACT)('$name', async ({ run }) => {
+    const clock = new ManualClock();
+    let fence = 0;
+    const queue = new MemoryJobQueue(
+      () => clock.now(),
+      () => `f${fence++}`,
+    );
+    await run({ queue, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
+  });
+});
+
+describe('MemoryMessageLog', () => {
+  it.each(MESSAGE_LOG_CONTRACT)('$name', async ({ run }) => {
+    const clock = new ManualClock();
+    const log = new MemoryMessageLog(() => clock.now(), CONTRACT_LIMITS);
+    await run({ log, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
   });
 });

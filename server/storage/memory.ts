@@ -1,6 +1,11 @@
 /** Records in maps, for tests and for a server that keeps nothing. */
 import type { DatabaseStats } from '#shared/contracts/api.ts';
 import { planAppend } from './append-plan.ts';
+import {
+  MemoryDecisionTable,
+  MemoryDocumentTable,
+  MemoryIdempotencyTable,
+} from './memory-tables.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -20,6 +25,9 @@ export class MemoryMetaStore implements MetaStore {
   readonly blueprints = new MemoryRecordTable();
   readonly kernels = new MemoryRecordTable();
   readonly runs = new MemoryRunTable();
+  readonly documents = new MemoryDocumentTable();
+  readonly decisions = new MemoryDecisionTable();
+  readonly keys = new MemoryIdempotencyTable();
 
   async ping(): Promise<void> {}
 

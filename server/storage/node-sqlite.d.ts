@@ -14,4 +14,7 @@ declare module 'node:sqlite' {
     prepare(sql: string): StatementSync;
     close(): void;
   }
+
+  /** Copies the database to a file, page by page, while it is in use. */
+  export function backup(source: DatabaseSync, path: string): Promise<number>;
 }

@@ -1,5 +1,6 @@
 /**
- * What the server needs from its storage. Adapters: memory.ts, sqlite.ts, content-store.ts.
+ * What the server needs from its storage. Adapters: memory.ts, sql-meta-store.ts (over SQLite or
+ * PostgreSQL), content-store.ts. Jobs and messages have ports of their own: job-port, message-port.
  * One suite, meta-store-contract.ts, holds every MetaStore to the promises made here.
  */
 import type { DatabaseStats } from '#shared/contracts/api.ts';
@@ -103,11 +104,89 @@ export interface RunTable {
   ): Promise<{ run: StoredRun; events: StoredEvent[] } | null>;
 }
 
+/** A named thing that changes: each change must name the version it changes. */
+export interface StoredDocument {
+  name: string;
+  /** JSON. */
+  body: string;
+  /** 1 at first. */
+  version: number;
+  updatedAt: number;
+}
+
+export interface DocumentTable {
+  get(space: string, name: string): Promise<StoredDocument | null>;
+  /**
+   * Compare and set.
+   *
+   * @param expected Version that is there; 0: none is.
+   * @returns The document as it is now; `conflict`: another version is there, and stays.
+   */
+  put(
+    space: string,
+    name: string,
+    body: string,
+    expected: number,
+    now: number,
+  ): Promise<{ outcome: 'created' | 'updated' | 'conflict'; document: StoredDocument | null }>;
+  /** In order of names, from the first after `after`. */
+  list(space: string, after: string | null, limit: number): Promise<StoredDocument[]>;
+}
+
+export interface NewDecision {
+  id: string;
+  runId: string;
+  step: number;
+  /** JSON. */
+  body: string;
+  createdAt: number;
+}
+
+export interface StoredDecision extends NewDecision {
+  position: number;
+  /** JSON; null until it is known. */
+  outcome: string | null;
+}
+
+export interface DecisionTable {
+  put(decision: NewDecision): Promise<'created' | 'exists'>;
+  get(id: string): Promise<StoredDecision | null>;
+  /** Newest first. */
+  list(query: {
+    before: number | null;
+    limit: number;
+    runId?: string | undefined;
+  }): Promise<StoredDecision[]>;
+  /** The first outcome stays; `conflict`: another one is stored. */
+  setOutcome(id: string, outcome: string): Promise<'created' | 'exists' | 'conflict' | 'unknown'>;
+}
+
+/** What is known of a request with an idempotency key. */
+export type KeyState =
+  /** Nobody used the key; it is this caller's until `finish` or `abandon`. */
+  | { state: 'new' }
+  | { state: 'in-flight' }
+  /** The key belongs to a request with another body. */
+  | { state: 'mismatch' }
+  | { state: 'done'; answer: string };
+
+export interface IdempotencyTable {
+  /** @param staleMs Age at which a request that never finished is given up. */
+  begin(key: string, digest: string, now: number, staleMs: number): Promise<KeyState>;
+  finish(key: string, answer: string): Promise<void>;
+  abandon(key: string): Promise<void>;
+  /** Forgets keys from before that time. */
+  sweep(before: number): Promise<number>;
+}
+
 /** Every method may throw StorageFullError when there is no room; what was stored stays. */
 export interface MetaStore {
   blueprints: RecordTable;
   kernels: RecordTable;
   runs: RunTable;
+  documents: DocumentTable;
+  decisions: DecisionTable;
+  keys: IdempotencyTable;
   /** @throws If the store cannot answer. */
   ping(): Promise<void>;
   stats(): Promise<DatabaseStats>;
@@ -128,6 +207,11 @@ export interface BlobStore {
   get(sha256: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Stores and removes a few bytes. @throws If that does not work. */
   ping(): Promise<void>;
+}
+
+/** A service the server needs does not answer; the same request may succeed later. */
+export class UnavailableError extends Error {
+  override name = 'UnavailableError';
 }
 
 /** The uploaded bytes are not those of the name. */

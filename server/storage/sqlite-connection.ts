@@ -4,8 +4,17 @@
  * wrong. WAL with synchronous=FULL: a transaction that returned survives a killed process and, on
  * an honest disk, a power cut.
  */
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
 import { InputError, messageOf, StorageFullError } from '#shared/base/errors.ts';
 import type { Clock } from '#shared/platform/platform.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
@@ -15,6 +24,13 @@ const BUSY_TIMEOUT_MS = 5000;
 const ACQUIRE_SAMPLES = 256;
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
+
+export interface SqliteOptions {
+  /** Told where the copy is that was made before an older file was brought forward. */
+  onBackup?: (path: string) => void;
+  /** Schema to stop at, for tests of the way forward. @default {the newest} */
+  upTo?: number;
+}
 
 export class SqliteConnection {
   readonly path: string;
@@ -32,7 +48,7 @@ export class SqliteConnection {
    *
    * @throws {InputError} If the file is not a database, or was written by a newer version.
    */
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, options: SqliteOptions = {}) {
     this.path = path;
     this.#clock = clock;
     try {
@@ -46,16 +62,24 @@ export class SqliteConnection {
           'choose another folder with --data or restore a backup',
       );
     }
-    this.#migrate();
+    this.#migrate(options.onBackup, options.upTo ?? MIGRATIONS.length);
   }
 
   /** First row, or null. Values are bound by position. */
   get<T>(sql: string, ...values: (string | number | null)[]): T | null {
-    return this.#counted(() => (this.#statement(sql).get(...values) as T | undefined) ?? null);
+    return this.#counted(() => {
+      const row = this.#statement(sql).get(...values);
+      // Rows come without a prototype.
+      return row === undefined ? null : ({ ...row } as T);
+    });
   }
 
   all<T>(sql: string, ...values: (string | number | null)[]): T[] {
-    return this.#counted(() => this.#statement(sql).all(...values) as T[]);
+    return this.#counted(() =>
+      this.#statement(sql)
+        .all(...values)
+        .map((row) => ({ ...row }) as T),
+    );
   }
 
   /** @returns Rows changed. */
@@ -70,6 +94,49 @@ export class SqliteConnection {
    * @throws {StorageFullError} If the disk is full; nothing of `work` remains.
    */
   transact<T>(work: () => T): T {
+    this.#begin();
+    try {
+      const result = work();
+      this.run('COMMIT');
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** The same for work that awaits; nothing else may use the connection meanwhile. */
+  async transactAsync<T>(work: () => Promise<T>): Promise<T> {
+    this.#begin();
+    try {
+      const result = await work();
+      this.run('COMMIT');
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** Reads that see one moment, whatever another process writes. */
+  async snapshotAsync<T>(work: () => Promise<T>): Promise<T> {
+    this.run('BEGIN');
+    try {
+      return await work();
+    } finally {
+      this.#rollBack();
+    }
+  }
+
+  /** Copies the database, whole and consistent, beside the target and then onto it. */
+  async backup(target: string): Promise<void> {
+    const part = `${target}.part`;
+    await backup(this.#db, part);
+    syncFile(part);
+    renameSync(part, target);
+  }
+
+  #begin(): void {
     const started = this.#clock.now();
     try {
       this.run('BEGIN IMMEDIATE');
@@ -79,17 +146,13 @@ export class SqliteConnection {
     }
     this.#acquireMs.push(this.#clock.now() - started);
     if (this.#acquireMs.length > ACQUIRE_SAMPLES) this.#acquireMs.shift();
+  }
+
+  /** A full disk may have rolled back already, and then there is nothing to roll back. */
+  #rollBack(): void {
     try {
-      const result = work();
-      this.run('COMMIT');
-      return result;
-    } catch (error) {
-      // A full disk may have rolled back already, and then there is nothing to roll back.
-      try {
-        this.#statement('ROLLBACK').run();
-      } catch {}
-      throw error;
-    }
+      this.#statement('ROLLBACK').run();
+    } catch {}
   }
 
   /** Quantiles and counts for DatabaseStats. */
@@ -148,17 +211,21 @@ export class SqliteConnection {
     }
   }
 
-  /** Brings an older file forward, one step at a time, each in its own transaction. */
-  #migrate(): void {
+  /**
+   * Brings an older file forward, one step at a time, each in its own transaction. What was there
+   * is copied first, to `<file>.schema-<version>.bak`.
+   */
+  #migrate(onBackup: ((path: string) => void) | undefined, newest: number): void {
     const version = this.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
-    if (version > MIGRATIONS.length) {
+    if (version > newest) {
       this.close();
       throw new InputError(
         `Cannot open the database "${this.path}": it has schema ${version}, this version knows ` +
-          `up to ${MIGRATIONS.length}; use the newer version that wrote it`,
+          `up to ${newest}; use the newer version that wrote it`,
       );
     }
-    for (let next = version; next < MIGRATIONS.length; next++) {
+    if (version > 0 && version < newest) onBackup?.(this.#keepCopy(version));
+    for (let next = version; next < newest; next++) {
       this.transact(() => {
         // Another process may have migrated while this one waited for the lock.
         const now = this.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
@@ -167,5 +234,46 @@ export class SqliteConnection {
         this.#db.exec(`PRAGMA user_version = ${next + 1}`);
       });
     }
+  }
+
+  /** Copies the file before it is changed. */
+  #keepCopy(version: number): string {
+    const copy = `${this.path}.schema-${version}.bak`;
+    const part = `${copy}.part`;
+    try {
+      for (let tries = 0; ; tries++) {
+        this.get('PRAGMA wal_checkpoint(TRUNCATE)');
+        this.run('BEGIN IMMEDIATE');
+        try {
+          // Another process may have written between the checkpoint and the lock.
+          if ((statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+            if (tries >= 10) throw new Error('another process keeps writing to it');
+            continue;
+          }
+          copyFileSync(this.path, part);
+          syncFile(part);
+          renameSync(part, copy);
+          return copy;
+        } finally {
+          this.#rollBack();
+        }
+      }
+    } catch (error) {
+      rmSync(part, { force: true });
+      this.close();
+      throw new InputError(
+        `Cannot bring the database "${this.path}" forward from schema ${version}: the copy ` +
+          `"${copy}" that comes first failed (${messageOf(error)}); make room and start again`,
+      );
+    }
+  }
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }

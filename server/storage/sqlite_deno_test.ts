@@ -3,10 +3,17 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '#shared/base/errors.ts';
-import { systemClock } from '#shared/platform/clock.ts';
+import { ManualClock, systemClock } from '#shared/platform/clock.ts';
+import type { Clock } from '#shared/platform/platform.ts';
+import { JOB_QUEUE_CONTRACT } from '../../tests/server/job-queue-contract.ts';
+import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../../tests/server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../../tests/server/meta-store-contract.ts';
-import { SqliteMetaStore } from './sqlite.ts';
+import { SqlJobQueue } from './sql-jobs.ts';
+import { SqlMessageLog } from './sql-messages.ts';
+import { SqlMetaStore } from './sql-meta-store.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
+import { SqliteDatabase } from './sqlite-database.ts';
+import { steadyClock } from './steady-clock.ts';
 
 async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'esper-sqlite-'));
@@ -17,33 +24,35 @@ async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
+const openStore = (path: string, clock: Clock) => new SqlMetaStore(new SqliteDatabase(path, clock));
+
 for (const { name, run } of META_STORE_CONTRACT) {
-  Deno.test(`SqliteMetaStore ${name}`, () =>
+  Deno.test(`SqlMetaStore on SQLite ${name}`, () =>
     inFolder(async (dir) => {
-      const store = new SqliteMetaStore(join(dir, 'esper.db'), systemClock);
+      const store = openStore(join(dir, 'esper.db'), systemClock);
       await run(store);
       await store.close();
     }));
 }
 
-Deno.test('SqliteMetaStore keeps everything over a reopening', () =>
+Deno.test('SqlMetaStore on SQLite keeps everything over a reopening', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'esper.db');
-    const first = new SqliteMetaStore(path, systemClock);
+    const first = openStore(path, systemClock);
     await first.runs.create({ id: 'r', body: '{}', createdAt: 1 });
     const events = [{ seq: 0, body: '{"seq":0}', isFinish: true }];
     await first.runs.append('r', { events, rewindTo: null, now: 2 });
     await first.close();
-    const second = new SqliteMetaStore(path, systemClock);
+    const second = openStore(path, systemClock);
     assert.deepEqual((await second.runs.read('r', -1, 10))?.events, events);
     assert.equal((await second.runs.get('r'))?.finished, '{"seq":0}');
     await second.close();
   }));
 
-Deno.test('SqliteMetaStore lets two openers write one gapless log', () =>
+Deno.test('SqlMetaStore on SQLite lets two openers write one gapless log', () =>
   inFolder(async (dir) => {
     const path = join(dir, 'esper.db');
-    const stores = [0, 1].map(() => new SqliteMetaStore(path, systemClock));
+    const stores = [0, 1].map(() => openStore(path, systemClock));
     await stores[0]?.runs.create({ id: 'r', body: '{}', createdAt: 1 });
     for (let seq = 0; seq < 40; seq++) {
       const events = [{ seq, body: `{"seq":${seq}}`, isFinish: false }];
@@ -100,4 +109,107 @@ Deno.test('SqliteConnection refuses what is no database, and one from the future
     connection.run('PRAGMA user_version = 99');
     connection.close();
     assert.throws(() => new SqliteConnection(path, systemClock), /schema 99, this version knows/);
+  }));
+
+for (const { name, run } of JOB_QUEUE_CONTRACT) {
+  Deno.test(`SqlJobQueue on SQLite ${name}`, () =>
+    inFolder(async (dir) => {
+      const clock = new ManualClock();
+      const db = new SqliteDatabase(join(dir, 'esper.db'), clock);
+      let fence = 0;
+      const queue = new SqlJobQueue(db, steadyClock(clock), () => `f${fence++}`);
+      await run({ queue, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
+      await db.close();
+    }));
+}
+
+for (const { name, run } of MESSAGE_LOG_CONTRACT) {
+  Deno.test(`SqlMessageLog on SQLite ${name}`, () =>
+    inFolder(async (dir) => {
+      const clock = new ManualClock();
+      const db = new SqliteDatabase(join(dir, 'esper.db'), clock);
+      const log = new SqlMessageLog(db, steadyClock(clock), CONTRACT_LIMITS);
+      await run({ log, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
+      await db.close();
+    }));
+}
+
+Deno.test('SqliteDatabase keeps statements of others out of a transaction', () =>
+  inFolder(async (dir) => {
+    const db = new SqliteDatabase(join(dir, 'esper.db'), systemClock);
+    const counts: unknown[] = [];
+    const failing = db.transact(null, async (tx) => {
+      await tx.run("INSERT INTO runs (id, body, created_at) VALUES ('r', '{}', 1)");
+      await Promise.resolve();
+      throw new Error('stop');
+    });
+    const beside = db.get('SELECT count(*) AS n FROM runs').then((row) => counts.push(row));
+    await assert.rejects(failing, /stop/);
+    await beside;
+    assert.equal((counts[0] as { n: number }).n, 0);
+    await db.close();
+  }));
+
+Deno.test('leases do not feel the clock of the machine, nor a restart under another one', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'esper.db');
+    const id = `sha256-${'0'.repeat(64)}`;
+    const clock = new ManualClock();
+    const db = new SqliteDatabase(path, clock);
+    const queue = new SqlJobQueue(db, steadyClock(clock), () => 'f1');
+    await queue.enqueue({ id, kind: 'compile', spec: '{}', maxTries: 3 });
+    await queue.claim({ kinds: ['compile'], worker: 'w', leaseMs: 10_000 });
+    clock.shiftWallTime(-3_600_000);
+    assert.equal(await queue.sweep(), 0);
+    clock.shiftWallTime(7_200_000);
+    assert.equal(await queue.sweep(), 0);
+    await clock.advance(10_000);
+    assert.equal(await queue.sweep(), 1);
+    await queue.claim({ kinds: ['compile'], worker: 'w', leaseMs: 10_000 });
+    await db.close();
+    // The server comes back on a machine whose clock is an hour behind.
+    const late = new ManualClock(1_700_000_000_000 - 3_600_000);
+    const again = new SqliteDatabase(path, late);
+    const second = new SqlJobQueue(again, steadyClock(late), () => 'f2');
+    assert.equal(
+      (await second.claim({ kinds: ['compile'], worker: 'v', leaseMs: 1 }))?.fence,
+      'f2',
+    );
+    await again.close();
+  }));
+
+Deno.test('SqliteConnection keeps a copy before it brings an older file forward', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'esper.db');
+    const old = new SqliteConnection(path, systemClock, { upTo: 2 });
+    old.run("INSERT INTO runs (id, body, created_at) VALUES ('r', '{}', 1)");
+    old.close();
+    const copies: string[] = [];
+    const store = new SqlMetaStore(
+      new SqliteDatabase(path, systemClock, { onBackup: (copy) => copies.push(copy) }),
+    );
+    assert.deepEqual(copies, [`${path}.schema-2.bak`]);
+    assert.equal((await store.runs.get('r'))?.body, '{}');
+    assert.equal((await store.documents.put('s', 'n', '{}', 0, 1)).outcome, 'created');
+    await store.close();
+    // The copy opens as what it was.
+    const copy = new SqliteConnection(`${path}.schema-2.bak`, systemClock, { upTo: 2 });
+    assert.equal(copy.get<{ n: number }>('SELECT count(*) AS n FROM runs')?.n, 1);
+    copy.close();
+  }));
+
+Deno.test('SqliteDatabase is copied whole while it is written to', () =>
+  inFolder(async (dir) => {
+    const db = new SqliteDatabase(join(dir, 'esper.db'), systemClock);
+    const store = new SqlMetaStore(db);
+    for (let n = 0; n < 20; n++) await store.runs.create({ id: `r${n}`, body: '{}', createdAt: n });
+    const [, created] = await Promise.all([
+      db.backup(join(dir, 'copy.db')),
+      store.runs.create({ id: 'later', body: '{}', createdAt: 1 }),
+    ]);
+    assert.equal(created, 'created');
+    await store.close();
+    const copy = openStore(join(dir, 'copy.db'), systemClock);
+    assert.ok((await copy.runs.list({ before: null, limit: 99 })).length >= 20);
+    await copy.close();
   }));

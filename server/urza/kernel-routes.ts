@@ -4,7 +4,9 @@ import { canonicalJson, sha256Hex } from '#shared/base/canonical.ts';
 import { CorruptDataError } from '#shared/base/errors.ts';
 import { blueprintId } from '#shared/blueprints/canonical-hash.ts';
 import { KernelPage, KernelQuery, StoredKernel } from '#shared/contracts/api.ts';
+import { Revocation } from '#shared/contracts/api-uploads.ts';
 import { ArtifactManifest } from '#shared/contracts/blueprint.ts';
+import { lintWgsl } from '#shared/tezzeret/wgsl-lint.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { AppDeps } from '../deps.ts';
 import { IMMUTABLE, isUnchanged } from '../etag.ts';
@@ -40,7 +42,7 @@ const getRoute = createRoute({
   responses: {
     200: json(StoredKernel, 'The manifest'),
     304: { description: 'The client has it' },
-    ...problems(404),
+    ...problems(404, 410),
   },
 });
 
@@ -52,12 +54,43 @@ const binaryRoute = createRoute({
   responses: {
     200: { description: 'WGSL', content: { 'text/wgsl': { schema: z.string() } } },
     304: { description: 'The client has it' },
-    ...problems(404, 409, 500),
+    ...problems(404, 409, 410, 500),
   },
 });
 
+const revokeRoute = createRoute({
+  method: 'put',
+  path: '/api/v1/kernels/{id}/revocation',
+  summary: 'Withdraw a kernel: its manifest and its text answer 410 from then on',
+  request: { params: IdParam, body: jsonBody(Revocation) },
+  responses: {
+    200: json(Revocation, 'Withdrawn; the first reason stays'),
+    ...problems(403, 404, 422),
+  },
+});
+
+const REVOKED = 'revoked-kernel';
+
 export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
   const router = createRouter();
+
+  /** @throws {ProblemError} 404, or 410 for one that was withdrawn. */
+  const find = async (id: string): Promise<StoredRecord> => {
+    const record = await meta.kernels.get(id);
+    if (!record) throw notFound('kernel', id);
+    const revoked = await meta.documents.get(REVOKED, id);
+    if (!revoked) return record;
+    const { reason } = JSON.parse(revoked.body) as z.infer<typeof Revocation>;
+    throw new ProblemError('revoked', `Kernel ${id} was withdrawn: ${reason}`);
+  };
+
+  router.openapi(revokeRoute, async (c) => {
+    const { id } = c.req.valid('param');
+    if (!(await meta.kernels.get(id))) throw notFound('kernel', id);
+    const body = JSON.stringify(c.req.valid('json'));
+    const { document } = await meta.documents.put(REVOKED, id, body, 0, clock.wallTime());
+    return c.json(JSON.parse(document?.body ?? body) as z.infer<typeof Revocation>, 200);
+  });
 
   router.openapi(postRoute, async (c) => {
     const manifest = c.req.valid('json');
@@ -69,6 +102,7 @@ export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
       });
     }
     await requireBlobs(blobs, manifest);
+    await requireSafeText(blobs, manifest);
     const body = canonicalJson(manifest);
     const id = await sha256Hex(body);
     const outcome = await meta.kernels.put({
@@ -96,8 +130,7 @@ export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
 
   router.openapi(getRoute, async (c) => {
     const { id } = c.req.valid('param');
-    const record = await meta.kernels.get(id);
-    if (!record) throw notFound('kernel', id);
+    const record = await find(id);
     const etag = `"${id}"`;
     c.header('ETag', etag);
     c.header('Cache-Control', IMMUTABLE);
@@ -107,8 +140,7 @@ export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
 
   router.openapi(binaryRoute, async (c) => {
     const { id } = c.req.valid('param');
-    const record = await meta.kernels.get(id);
-    if (!record) throw notFound('kernel', id);
+    const record = await find(id);
     const { manifest } = present(record);
     if (manifest.verification.status !== 'validated') {
       throw new ProblemError('not-validated', `Kernel ${id} was rejected by its verification`);
@@ -142,6 +174,31 @@ async function requireBlobs(blobs: BlobStore, manifest: ArtifactManifest): Promi
     `Cannot register the kernel: blobs ${digests.join(', ')} are not stored; upload them first`,
     { errors: missing, extra: { digests } },
   );
+}
+
+/**
+ * Refuses text that could hold up or bring down whoever compiles it: it passes the lint, or it is
+ * what this version compiles for that blueprint itself, whose loops end at run-time values.
+ */
+async function requireSafeText(blobs: BlobStore, manifest: ArtifactManifest): Promise<void> {
+  const bytes = await blobs.get(manifest.wgslSha256);
+  const text = new TextDecoder().decode(bytes ?? undefined);
+  const first = lintWgsl(text)[0];
+  if (!first || (await isOwnText(manifest, text))) return;
+  const detail = `line ${first.line}: ${first.detail}`;
+  throw new ProblemError('unsafe-shader', `Cannot register the kernel: its WGSL, ${detail}`, {
+    errors: [{ pointer: '/wgslSha256', detail }],
+  });
+}
+
+async function isOwnText({ blueprint, host, family }: ArtifactManifest, text: string) {
+  if (!family) return false;
+  // Loaded when first needed: the shader sources would delay the start.
+  const { kernelText } = await import('#shared/tezzeret/kernel-text.ts');
+  const own = await kernelText(blueprint, host, family).catch(() => null);
+  if (!own || own.wgsl === '' || !text.endsWith(own.wgsl)) return false;
+  const header = text.slice(0, text.length - own.wgsl.length);
+  return header.split('\n').every((line) => line === '' || line.startsWith('//'));
 }
 
 function present(record: StoredRecord): StoredKernel {

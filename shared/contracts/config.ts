@@ -38,6 +38,15 @@ function schemeOf(value: string): string {
   }
 }
 
+const token = optional(
+  z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .max(512, 'must have at most 512 characters')
+    .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces')
+    .optional(),
+);
+
 /** The environment variables, by name. Everything has a default or may be absent. */
 export const Environment = z
   .object({
@@ -47,15 +56,18 @@ export const Environment = z
     /** 0 lets the system choose a free port. */
     ESPER_PORT: number(0, 65535, 8787),
     ESPER_DATA_DIR: optional(z.string().min(1).default('./data')),
-    /** Bearer token of the API; needed for every host that is not a loopback address. */
-    ESPER_TOKEN: optional(
-      z
-        .string()
-        .min(16, 'must have at least 16 characters')
-        .max(512, 'must have at most 512 characters')
-        .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces')
-        .optional(),
-    ),
+    /** Bearer token for everything; needed for every host that is not a loopback address. */
+    ESPER_TOKEN: token,
+    /** Bearer tokens for less: reading; reading and writing; writing and taking jobs. */
+    ESPER_READ_TOKEN: token,
+    ESPER_WRITE_TOKEN: token,
+    ESPER_WORKER_TOKEN: token,
+    /** Address of a proxy whose X-Forwarded-For names the client. */
+    ESPER_TRUSTED_PROXY: text,
+    /** Seconds a deadlocked or lost database connection is waited for. */
+    DATABASE_TIMEOUT: number(0.05, 60, 2, false),
+    /** Connections to PostgreSQL. */
+    DATABASE_POOL: number(1, 100, 10),
     LOG_LEVEL: optional(z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info')),
     /** Seconds one attempt of an outgoing call may take. */
     HTTP_TIMEOUT: number(0.05, 600, 5, false),
@@ -83,6 +95,13 @@ export const Environment = z
           'address; set a secret of at least 16 characters or bind 127.0.0.1',
       });
     }
+    const tokens = TOKENS.filter((name) => env[name] !== undefined);
+    for (const name of tokens) {
+      const twin = tokens.find((other) => other < name && env[other] === env[name]);
+      if (twin === undefined) continue;
+      const message = `is the same as ${twin}; every token must be another`;
+      ctx.addIssue({ code: 'custom', path: [name], message });
+    }
     if (env.ESPER_PROFILE !== 'production') return;
     for (const name of PRODUCTION_NEEDS) {
       if (env[name] === undefined) {
@@ -94,6 +113,13 @@ export const Environment = z
       }
     }
   });
+
+const TOKENS = [
+  'ESPER_TOKEN',
+  'ESPER_READ_TOKEN',
+  'ESPER_WRITE_TOKEN',
+  'ESPER_WORKER_TOKEN',
+] as const;
 
 const PRODUCTION_NEEDS = [
   'DATABASE_URL',
@@ -127,7 +153,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   throw new InputError(`Cannot use this configuration:\n${faults.join('\n')}`);
 }
 
-const SECRETS = new Set(['ESPER_TOKEN', 'S3_ACCESS_KEY', 'S3_SECRET_KEY']);
+const SECRETS = new Set<string>([...TOKENS, 'S3_ACCESS_KEY', 'S3_SECRET_KEY']);
 
 /** The configuration for people to read: secrets, and passwords inside URLs, become `***`. */
 export function maskConfig(config: Config): Record<string, string | number | null> {

@@ -225,4 +225,75 @@ export const META_STORE_CONTRACT: readonly ContractCase[] = [
       await store.ping();
     },
   },
+  {
+    name: 'changes a document only for who knows its version',
+    async run({ documents }) {
+      const put = (body: string, expected: number) => documents.put('s', 'n', body, expected, 5);
+      assert.equal((await put('1', 1)).outcome, 'conflict');
+      assert.deepEqual(await put('1', 0), {
+        outcome: 'created',
+        document: { name: 'n', body: '1', version: 1, updatedAt: 5 },
+      });
+      const race = await Promise.all(Array.from({ length: 10 }, (_, i) => put(String(i), 1)));
+      assert.equal(race.filter(({ outcome }) => outcome === 'updated').length, 1);
+      const stored = await documents.get('s', 'n');
+      assert.equal(stored?.version, 2);
+      assert.deepEqual(await put('x', 1), { outcome: 'conflict', document: stored });
+      assert.equal(await documents.get('other', 'n'), null);
+    },
+  },
+  {
+    name: 'lists the documents of a space by name',
+    async run({ documents }) {
+      for (const name of ['b', 'a', 'c', 'd']) await documents.put('s', name, '{}', 0, 1);
+      await documents.put('t', 'bb', '{}', 0, 1);
+      const names = async (after: string | null) =>
+        (await documents.list('s', after, 2)).map(({ name }) => name);
+      assert.deepEqual(await names(null), ['a', 'b']);
+      assert.deepEqual(await names('b'), ['c', 'd']);
+    },
+  },
+  {
+    name: 'keeps decisions and the first outcome of each',
+    async run({ decisions }) {
+      const decision = (n: number) => ({
+        id: `d${n}`,
+        runId: n < 3 ? 'r' : 'q',
+        step: n,
+        body: '{}',
+        createdAt: 4,
+      });
+      for (const n of [1, 2, 3]) assert.equal(await decisions.put(decision(n)), 'created');
+      assert.equal(await decisions.put(decision(1)), 'exists');
+      assert.equal(await decisions.setOutcome('d1', 'x'), 'created');
+      assert.equal(await decisions.setOutcome('d1', 'x'), 'exists');
+      assert.equal(await decisions.setOutcome('d1', 'y'), 'conflict');
+      assert.equal(await decisions.setOutcome('d9', 'y'), 'unknown');
+      assert.equal((await decisions.get('d1'))?.outcome, 'x');
+      assert.equal((await decisions.get('d2'))?.outcome, null);
+      const ids = async (runId?: string) =>
+        (await decisions.list({ before: null, limit: 2, runId })).map(({ id }) => id);
+      assert.deepEqual(await ids(), ['d3', 'd2']);
+      assert.deepEqual(await ids('r'), ['d2', 'd1']);
+    },
+  },
+  {
+    name: 'lets one of several requests with one key begin, and repeats its answer',
+    async run({ keys }) {
+      const begin = (digest = 'd', now = 100) => keys.begin('k', digest, now, 1000);
+      const race = await Promise.all([begin(), begin(), begin()]);
+      assert.deepEqual(race.map(({ state }) => state).sort(), ['in-flight', 'in-flight', 'new']);
+      assert.deepEqual(await begin('other'), { state: 'mismatch' });
+      // Its server was killed.
+      assert.deepEqual(await begin('d', 1100), { state: 'new' });
+      await keys.finish('k', 'answer');
+      assert.deepEqual(await begin(), { state: 'done', answer: 'answer' });
+      await keys.abandon('k');
+      assert.deepEqual(await begin(), { state: 'done', answer: 'answer' });
+      assert.equal(await keys.sweep(1101), 1);
+      assert.deepEqual(await begin(), { state: 'new' });
+      await keys.abandon('k');
+      assert.deepEqual(await begin('other'), { state: 'new' });
+    },
+  },
 ];

@@ -13,6 +13,8 @@ import type { AppDeps } from '../../server/deps.ts';
 import { createMetrics } from '../../server/nissa/metrics.ts';
 import { ContentStore } from '../../server/storage/content-store.ts';
 import { LocalEventBus, MemoryMetaStore } from '../../server/storage/memory.ts';
+import { MemoryJobQueue } from '../../server/storage/memory-jobs.ts';
+import { MemoryMessageLog } from '../../server/storage/memory-messages.ts';
 
 export const WAIT: Decision = {
   id: '0123456789abcdef',
@@ -31,6 +33,7 @@ export const WAIT: Decision = {
 export function createTestApp(overrides: Partial<AppDeps> = {}) {
   const storage = new MemoryBlobStorage();
   const stop = new AbortController();
+  const now = () => (overrides.clock ?? systemClock).now();
   const deps: AppDeps = {
     meta: new MemoryMetaStore(),
     blobs: new ContentStore(storage),
@@ -41,7 +44,11 @@ export function createTestApp(overrides: Partial<AppDeps> = {}) {
     metrics: createMetrics(),
     version: '0.0.0-test',
     profile: 'embedded',
-    token: null,
+    jobs: new MemoryJobQueue(now, () => crypto.randomUUID()),
+    messages: new MemoryMessageLog(now, { maxLength: 1000, maxDeliveries: 3 }),
+    pieces: storage,
+    tokens: null,
+    trustedProxy: null,
     hosts: null,
     assets: null,
     services: () => [],
