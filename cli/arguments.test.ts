@@ -65,6 +65,15 @@ describe('parseArguments()', () => {
     });
   });
 
+  test('reads every option of verdict', () => {
+    const given = line('verdict a/v.json --out v --seeds 12 --json');
+    const options = { target: 'a/v.json', outDirectory: 'v', seeds: 12 };
+    expect(given).toEqual({ command: 'verdict', json: true, options });
+    expect(line('verdict v.json')).toMatchObject({ options: { outDirectory: null, seeds: null } });
+    expect(() => line('verdict')).toThrow('needs a verdict file');
+    expect(() => line('verdict a.json --seeds 1')).toThrow('from 2 to 200');
+  });
+
   test('reads every option of experiment', () => {
     expect(
       line(

@@ -8,11 +8,13 @@ import { COMMANDS, type CommandSpec } from './commands.ts';
 import type { ExperimentOptions } from './experiment-options.ts';
 import type { ExportOptions } from './export-options.ts';
 import type { TrainOptions } from './train-options.ts';
+import type { VerdictCommandOptions } from './verdict-options.ts';
 
 export type Invocation =
   | { command: 'train'; options: TrainOptions; json: boolean }
   | { command: 'experiment'; options: ExperimentOptions; json: boolean }
   | { command: 'export'; options: ExportOptions; json: boolean }
+  | { command: 'verdict'; options: VerdictCommandOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
   | { command: 'help'; topic: string | null }
   | { command: 'version' }
@@ -55,6 +57,15 @@ export function parseArguments(args: readonly string[]): Invocation {
         options: exportOptions(values, positionals),
         json: !!values.json,
       };
+    case 'verdict': {
+      expectAtMost('verdict', positionals, 1);
+      const options = {
+        target: verdictFile(positionals),
+        outDirectory: text(values['out']),
+        seeds: integer('seeds', values['seeds'], 2, 200),
+      };
+      return { command: 'verdict', options, json: !!values.json };
+    }
     case 'bench': {
       const options = {
         only: positionals,
@@ -215,6 +226,14 @@ function targetOf(command: string, positionals: readonly string[]): string {
   if (target !== undefined && target !== '') return target;
   throw new InputError(
     `Command "${command}" needs an experiment file or a preset: npx esper ${command} two-spirals`,
+  );
+}
+
+function verdictFile(positionals: readonly string[]): string {
+  const target = positionals[0];
+  if (target !== undefined && target !== '') return target;
+  throw new InputError(
+    'Command "verdict" needs a verdict file: npx esper verdict experiments/verdicts/planted-effect.json',
   );
 }
 

@@ -90,6 +90,25 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper export runs/a --format safetensors --out model.safetensors',
     ],
   },
+  verdict: {
+    summary: 'Judge whether growth paid, against matched controls fixed beforehand',
+    operands: 'FILE',
+    options: {
+      out: { value: 'DIR', help: 'folder of the verdict (default: runs/verdict-<name>)' },
+      seeds: { value: 'N', help: 'how many seeds, instead of the number in the file' },
+      json: { help: 'one JSON object a line on stdout, everything else on stderr' },
+    },
+    details: [
+      'FILE names an experiment, its control arms, the number of seeds, the margin that counts as no',
+      'difference, and alpha. All of it is hashed and written down before the first run. The folder',
+      'keeps every finished run: after Ctrl-C the same command goes on, and a changed protocol is',
+      'refused. The report is report.html and report.json. Exit code 0 whatever the verdict is.',
+      '',
+      'Examples:',
+      '  npx esper verdict experiments/verdicts/planted-effect.json',
+      '  npx esper verdict experiments/verdicts/optdigits.json --out runs/verdict-optdigits',
+    ],
+  },
   bench: {
     summary: "Measure the engine on this machine's adapter",
     operands: '[WORKLOAD…]',

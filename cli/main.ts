@@ -11,6 +11,7 @@ import { helpText } from './help-text.ts';
 import { Interrupt } from './interrupt.ts';
 import { createOutput, type TextSink } from './output.ts';
 import type { RunTrain } from './train-options.ts';
+import { createVerdictOutput } from './verdict-output.ts';
 
 /** Writes all of a text; when the reader has gone away (`| head`), `onGone` is called once. */
 function sinkOf(stream: typeof Deno.stdout | typeof Deno.stderr, onGone: () => void): TextSink {
@@ -100,6 +101,15 @@ function experiment({
   });
 }
 
+function verdict({ json, options }: Extract<Invocation, { command: 'verdict' }>): Promise<number> {
+  return stoppable(json, 'stopping', createVerdictOutput, async (output, stop) => {
+    const { runVerdictCommand } = await import('./verdict.ts');
+    const { folder, report } = await runVerdictCommand(options, output, stop);
+    output.finish(report, folder);
+    return EXIT[report.status];
+  });
+}
+
 function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Promise<number> {
   return stoppable(json, 'stopping', createOutput, async (output, stop) => {
     const { runBench } = await import('./bench-command.ts');
@@ -128,6 +138,8 @@ async function run(args: readonly string[]): Promise<number> {
       return await experiment(invocation);
     case 'export':
       return await exportRun(invocation);
+    case 'verdict':
+      return await verdict(invocation);
     case 'bench':
       return await bench(invocation);
     case 'help':

@@ -1,26 +1,33 @@
 /**
- * Writes experiments/experiment.schema.json from the Zod contract, for editors.
+ * Writes the JSON Schemas in experiments/ from the Zod contracts, for editors.
  *
- *   npx deno run -A tools/generate-schema.ts            write it
- *   npx deno run -A tools/generate-schema.ts --check    exit with 1 when it is out of date
+ *   npx deno run -A tools/generate-schema.ts            write them
+ *   npx deno run -A tools/generate-schema.ts --check    exit with 1 when one is out of date
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { experimentJsonSchema } from '../shared/data/experiment-schema.ts';
+import { verdictJsonSchema } from '../shared/verdict/verdict-schema.ts';
 
-const target = new URL('../experiments/experiment.schema.json', import.meta.url);
-const current = `${JSON.stringify(experimentJsonSchema(), null, 2)}\n`;
+/** Each schema file with the contract it is made from. */
+const SCHEMAS = [
+  ['experiments/experiment.schema.json', experimentJsonSchema(), 'shared/contracts/experiment.ts'],
+  ['experiments/verdict.schema.json', verdictJsonSchema(), 'shared/contracts/verdict.ts'],
+] as const;
 
-if (process.argv.includes('--check')) {
+for (const [path, schema, contract] of SCHEMAS) {
+  const target = new URL(`../${path}`, import.meta.url);
+  const current = `${JSON.stringify(schema, null, 2)}\n`;
+  if (!process.argv.includes('--check')) {
+    await writeFile(target, current);
+    console.log(`Wrote ${path}`);
+    continue;
+  }
   const stored = await readFile(target, 'utf8').catch(() => '');
   if (stored !== current) {
     console.error(
-      'experiments/experiment.schema.json does not match shared/contracts/experiment.ts; ' +
-        'run: npx deno run -A tools/generate-schema.ts',
+      `${path} does not match ${contract}; run: npx deno run -A tools/generate-schema.ts`,
     );
     process.exitCode = 1;
   }
-} else {
-  await writeFile(target, current);
-  console.log('Wrote experiments/experiment.schema.json');
 }

@@ -97,6 +97,8 @@ export const AREAS: readonly Area[] = [
     files: /^shared\/workbench\//,
     may: SHARED.filter((name) => name !== 'workbench'),
   },
+  // Whole runs, many of them, compared: puts runs together as the workbench does.
+  { name: 'verdict', files: /^shared\/verdict\//, may: SHARED },
   {
     name: 'server',
     files: /^server\//,
@@ -127,9 +129,9 @@ export const AREAS: readonly Area[] = [
   {
     name: 'web/worker',
     files: /^web\/([^/]*-worker|browser-host)\.ts$/,
-    may: ['web', 'platform hosts', ...SHARED],
+    may: ['web', 'verdict', 'platform hosts', ...SHARED],
   },
-  { name: 'web/testing', files: /^web\/testing\//, may: ['web', 'web/*', ...SHARED] },
+  { name: 'web/testing', files: /^web\/testing\//, may: ['web', 'web/*', 'verdict', ...SHARED] },
   // Clients, stores and settings that features share.
   { name: 'web', files: /^web\//, may: ['contracts', 'resilience', 'data/presets'] },
   // What `esper bench` measures; nobody else needs it.
@@ -139,7 +141,7 @@ export const AREAS: readonly Area[] = [
     files: /^cli\/bench-command\.ts$/,
     may: ['bench', 'cli', 'platform hosts', ...SHARED],
   },
-  { name: 'cli', files: /^cli\//, may: ['cli/bench', 'platform hosts', ...SHARED] },
+  { name: 'cli', files: /^cli\//, may: ['cli/bench', 'verdict', 'platform hosts', ...SHARED] },
   { name: 'experiments', files: /^experiments\//, may: ['platform hosts', ...SHARED] },
 ];
 

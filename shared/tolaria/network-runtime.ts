@@ -71,13 +71,19 @@ export class NetworkRuntime {
     rows: number;
   } | null = null;
 
-  constructor(backend: Backend, experiment: Experiment, dataset: Dataset) {
+  /** @param seeds One for each replica; absent: derived from the experiment's seed. */
+  constructor(
+    backend: Backend,
+    experiment: Experiment,
+    dataset: Dataset,
+    seeds?: readonly number[],
+  ) {
     this.backend = backend;
     this.#experiment = experiment;
     this.#dataset = dataset;
     this.input = dataset.imageShape ?? [dataset.features];
     const { seed, replicas } = experiment;
-    this.seeds = Array.from({ length: replicas }, (_, r) => replicaSeed(seed, r));
+    this.seeds = seeds ?? Array.from({ length: replicas }, (_, r) => replicaSeed(seed, r));
   }
 
   get replicas(): number {

@@ -31,7 +31,10 @@ export interface Workbench {
 }
 
 export interface OpenRunOptions
-  extends Pick<TrainerOptions, 'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull'> {
+  extends Pick<
+    TrainerOptions,
+    'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull' | 'replicaSeeds'
+  > {
   runId: string;
   experiment: Experiment;
   storage: RunStorage | null;
