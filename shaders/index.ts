@@ -9,6 +9,7 @@ import attentionMix from './attention_mix.wgsl' with { type: 'text' };
 import attentionScores from './attention_scores.wgsl' with { type: 'text' };
 import avgPool from './avg_pool.wgsl' with { type: 'text' };
 import avgPoolGrad from './avg_pool_grad.wgsl' with { type: 'text' };
+import batchRows from './batch_rows.wgsl' with { type: 'text' };
 import batchStats from './batch_stats.wgsl' with { type: 'text' };
 import blend from './blend.wgsl' with { type: 'text' };
 import blendGradGate from './blend_grad_gate.wgsl' with { type: 'text' };
@@ -34,6 +35,7 @@ import gradientStats from './gradient_stats.wgsl' with { type: 'text' };
 import groupGradStats from './group_grad_stats.wgsl' with { type: 'text' };
 import groupStats from './group_stats.wgsl' with { type: 'text' };
 import guard from './guard.wgsl' with { type: 'text' };
+import joinBatches from './join_batches.wgsl' with { type: 'text' };
 import activationLib from './lib/activation.wgsl' with { type: 'text' };
 import classRowLib from './lib/class_row.wgsl' with { type: 'text' };
 import controlLib from './lib/control.wgsl' with { type: 'text' };
@@ -53,6 +55,7 @@ import linearGradWeight from './linear_grad_weight.wgsl' with { type: 'text' };
 import maxPool from './max_pool.wgsl' with { type: 'text' };
 import maxPoolGrad from './max_pool_grad.wgsl' with { type: 'text' };
 import metricsReduce from './metrics_reduce.wgsl' with { type: 'text' };
+import mixLosses from './mix_losses.wgsl' with { type: 'text' };
 import mse from './mse.wgsl' with { type: 'text' };
 import mul from './mul.wgsl' with { type: 'text' };
 import normalize from './normalize.wgsl' with { type: 'text' };
@@ -100,6 +103,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'attention_scores.wgsl': attentionScores,
   'avg_pool.wgsl': avgPool,
   'avg_pool_grad.wgsl': avgPoolGrad,
+  'batch_rows.wgsl': batchRows,
   'batch_stats.wgsl': batchStats,
   'blend.wgsl': blend,
   'blend_grad_gate.wgsl': blendGradGate,
@@ -125,12 +129,14 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'group_grad_stats.wgsl': groupGradStats,
   'group_stats.wgsl': groupStats,
   'guard.wgsl': guard,
+  'join_batches.wgsl': joinBatches,
   'linear.wgsl': linear,
   'linear_grad_input.wgsl': linearGradInput,
   'linear_grad_weight.wgsl': linearGradWeight,
   'max_pool.wgsl': maxPool,
   'max_pool_grad.wgsl': maxPoolGrad,
   'metrics_reduce.wgsl': metricsReduce,
+  'mix_losses.wgsl': mixLosses,
   'mse.wgsl': mse,
   'mul.wgsl': mul,
   'normalize.wgsl': normalize,

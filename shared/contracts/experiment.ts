@@ -206,6 +206,27 @@ export const HostSpec = z.discriminatedUnion('kind', [
 ]);
 export type HostSpec = z.infer<typeof HostSpec>;
 
+const WeightDecayRule = z
+  .enum(['all', 'weights'])
+  .optional()
+  .describe(
+    'What weight decay pulls on: all parameters (also when absent), or weights alone: not biases, nor scales and shifts of norms',
+  );
+
+const share = z.number().positive().max(1000);
+
+/** What is made small: one loss, or a weighted sum. */
+export const LossSpec = z
+  .union([
+    z.enum(['cross-entropy', 'mse']),
+    z.strictObject({
+      crossEntropy: share.describe('What cross-entropy counts'),
+      mse: share.describe('What the mean squared error counts'),
+    }),
+  ])
+  .describe('cross-entropy, mse, or a weighted sum such as {"crossEntropy": 0.7, "mse": 0.3}');
+export type LossSpec = z.infer<typeof LossSpec>;
+
 export const OptimizerSpec = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sgd'),
@@ -216,6 +237,7 @@ export const OptimizerSpec = z.discriminatedUnion('kind', [
       .optional()
       .describe('Look ahead along the momentum; absent: plain momentum'),
     weightDecay: z.number().nonnegative().default(0),
+    weightDecayRule: WeightDecayRule,
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient'),
   }),
   z.strictObject({
@@ -225,6 +247,7 @@ export const OptimizerSpec = z.discriminatedUnion('kind', [
     beta2: z.number().min(0).lt(1).default(0.999),
     epsilon: z.number().positive().default(1e-8),
     weightDecay: z.number().nonnegative().default(0),
+    weightDecayRule: WeightDecayRule,
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient'),
   }),
 ]);
@@ -307,6 +330,27 @@ export const GrowthSpec = z
   .prefault({});
 export type GrowthSpec = z.infer<typeof GrowthSpec>;
 
+/** What no key can tell on its own. */
+function checkTogether(
+  e: {
+    batchSize: number;
+    microBatches?: number | undefined;
+    loss: LossSpec;
+    labelSmoothing?: number | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  const { batchSize, labelSmoothing = 0, loss, microBatches = 1 } = e;
+  if (batchSize % microBatches !== 0) {
+    const message = `a batch of ${batchSize} cannot be cut into ${microBatches} equal parts`;
+    context.addIssue({ code: 'custom', path: ['microBatches'], message });
+  }
+  if (labelSmoothing > 0 && loss === 'mse') {
+    const message = 'is for cross-entropy; "loss" is mse';
+    context.addIssue({ code: 'custom', path: ['labelSmoothing'], message });
+  }
+}
+
 export const Experiment = z
   .strictObject({
     $schema: z.string().optional().describe('Where an editor finds the schema'),
@@ -347,12 +391,30 @@ export const Experiment = z
     checkpointEverySteps: z.number().int().min(1).default(500),
     data: DataSpec,
     host: HostSpec.prefault({ kind: 'mlp' }),
-    loss: z.enum(['cross-entropy', 'mse']).default('cross-entropy'),
+    loss: LossSpec.default('cross-entropy'),
+    labelSmoothing: z
+      .number()
+      .min(0)
+      .lt(1)
+      .optional()
+      .describe(
+        'Share of the target that all classes have equally, in cross-entropy and in training alone; absent: 0',
+      ),
+    microBatches: z
+      .number()
+      .int()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe(
+        'Equal parts of a batch, computed one after the other, whose gradients add up to one update: less memory; absent: 1',
+      ),
     optimizer: OptimizerSpec.prefault({ kind: 'adam' }),
     schedule: LearningRateSchedule,
     growth: GrowthSpec,
     policy: PolicySpec,
   })
+  .superRefine(checkTogether)
   .describe('An Esper Workbench experiment');
 export type Experiment = z.infer<typeof Experiment>;
 export type ExperimentInput = z.input<typeof Experiment>;

@@ -4,18 +4,19 @@
  */
 import { streamOf } from '../base/random.ts';
 import type { OptimizerSpec } from '../contracts/experiment.ts';
-import { differentiate } from '../engine/plan/autodiff.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { layoutParameters } from '../engine/plan/plan.ts';
 import { numel, padLast, roundUp } from '../engine/plan/shape.ts';
 import type { HostLayer } from '../models/host.ts';
 import { activation } from '../nn/layers.ts';
+import { addLoss, type LossKind } from '../nn/losses.ts';
 import {
   type GraftedSeed,
   type GrowableLayer,
   KasminaLayer,
   type LayerPass,
 } from './kasmina-layer.ts';
+import { MicroBatches } from './micro-batches.ts';
 
 export interface Topology {
   layers: readonly HostLayer[];
@@ -150,7 +151,8 @@ function runLayers(
         break;
       case 'dropout':
         if (training) {
-          const attrs = { rate: layer.rate, stream: streamOf(`dropout/${layer.name}`) };
+          const stream = `dropout/${layer.name}${pass.part ? `/${pass.part}` : ''}`;
+          const attrs = { rate: layer.rate, stream: streamOf(stream) };
           t = graph.one('dropout', [t, pass.control], attrs);
         }
         break;
@@ -182,59 +184,74 @@ export interface TrainingGraph {
   seedOutputs: Map<string, Tensor>;
 }
 
+export interface TrainingOptions {
+  /** Share of cross-entropy's target that all classes have equally. @default {0} */
+  smoothing?: number | undefined;
+  /** Equal parts of the batch, computed one after the other; their gradients add up. @default {1} */
+  microBatches?: number | undefined;
+}
+
 /**
  * Batch, forward, loss and gradients; no optimizer. The nodes of the host's pass and of its
  * gradients come first and do not depend on seeds in TRAINING, so those cannot change a bit of them.
+ * With micro-batches that holds for each of them.
  */
 export function trainingGraph(
   topology: Topology,
   source: BatchSource,
-  loss: 'cross-entropy' | 'mse',
+  loss: LossKind,
+  { smoothing = 0, microBatches = 1 }: TrainingOptions = {},
 ): TrainingGraph {
   const graph = new Graph();
   const control = controlTensor(graph);
   const { x, labels } = batchOf(graph, control, topology.input, source);
   const { seeds, incubation } = topology;
-  const lossOp = loss === 'mse' ? 'mse' : 'softmax_cross_entropy';
-  const waypoints: Waypoint[] = [];
   const hasTraining = (layer: GrowableLayer) =>
     seeds.some((s) => s.stage === 'TRAINING' && s.layerId === layer.name);
+  const parts = new MicroBatches(graph, microBatches);
+  const ids = () => graph.parameters.map((p) => p.tensorId);
+  /** Parameters of the host's pass, known once it was made for the first time. */
+  let hosts: ReadonlySet<number> | null = null;
 
-  const pass: LayerPass = { graph, control, seeds, mode: 'host', incubation };
-  const host = runLayers(topology, pass, x, true, (layer, at) => {
-    if (hasTraining(layer)) waypoints.push(at);
-  });
-  const [rowStats, dLogits] = graph.apply(lossOp, [host.logits, labels], {}, 'loss');
-  differentiate(
-    graph,
-    new Map([[host.logits.id, dLogits!]]),
-    new Set(graph.parameters.map((p) => p.tensorId)),
-  );
-  const result: TrainingGraph = {
-    graph,
-    control,
-    rowStats: rowStats!,
-    logits: host.logits,
-    shadowStats: null,
-    layerOutputs: host.layerOutputs,
-    seedOutputs: host.seedOutputs,
+  const passOf = (part: number): TrainingGraph => {
+    const rows = parts.rows(x, part);
+    const classes = parts.rows(labels, part);
+    const waypoints: Waypoint[] = [];
+    const pass: LayerPass = { graph, control, seeds, mode: 'host', incubation, part };
+    const host = runLayers(topology, pass, rows, true, (layer, at) => {
+      if (hasTraining(layer)) waypoints.push(at);
+    });
+    const { gradient, rows: rowStats } = addLoss(graph, loss, host.logits, classes, smoothing);
+    hosts ??= new Set(ids());
+    const known = hosts;
+    parts.differentiate(host.logits, gradient, known);
+    const result: TrainingGraph = {
+      ...{ graph, control, rowStats, logits: host.logits, shadowStats: null },
+      ...{ layerOutputs: host.layerOutputs, seedOutputs: host.seedOutputs },
+    };
+    const start = waypoints[0];
+    if (!start || incubation !== 'shadow') return result;
+
+    const shadowPass = { ...pass, mode: 'shadow' } as const;
+    const shadow = runLayers(topology, shadowPass, rows, true, undefined, start);
+    const second = addLoss(graph, loss, shadow.logits, classes, smoothing);
+    const own = new Set(ids().filter((id) => !known.has(id)));
+    parts.differentiate(shadow.logits, second.gradient, own);
+    result.shadowStats = second.rows;
+    for (const [id, s] of shadow.seedOutputs) {
+      if (!result.seedOutputs.has(id)) result.seedOutputs.set(id, s);
+    }
+    return result;
   };
-  const start = waypoints[0];
-  if (!start || incubation !== 'shadow') return result;
 
-  const known = new Set(graph.parameters.map((p) => p.tensorId));
-  const shadow = runLayers(topology, { ...pass, mode: 'shadow' }, x, true, undefined, start);
-  const [shadowStats, dShadow] = graph.apply(lossOp, [shadow.logits, labels], {}, 'shadow_loss');
-  differentiate(
-    graph,
-    new Map([[shadow.logits.id, dShadow!]]),
-    new Set(graph.parameters.map((p) => p.tensorId).filter((id) => !known.has(id))),
-  );
-  result.shadowStats = shadowStats!;
-  for (const [id, s] of shadow.seedOutputs) {
-    if (!result.seedOutputs.has(id)) result.seedOutputs.set(id, s);
+  const results = Array.from({ length: microBatches }, (_, part) => passOf(part));
+  parts.finish();
+  const [first, ...others] = results as [TrainingGraph, ...TrainingGraph[]];
+  for (const r of others) {
+    first.rowStats = parts.join(first.rowStats, r.rowStats);
+    if (first.shadowStats) first.shadowStats = parts.join(first.shadowStats, r.shadowStats!);
   }
-  return result;
+  return first;
 }
 
 /**

@@ -40,6 +40,8 @@ export interface LayerPass {
   mode: 'host' | 'shadow';
   /** How TRAINING seeds learn in the host pass: not at all, or straight through. */
   incubation: 'shadow' | 'straight-through';
+  /** Which part of the batch this is; each has a dropout mask of its own. @default {0} */
+  part?: number;
 }
 
 /** Shape of the host as a blueprint sees it. */

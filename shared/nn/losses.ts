@@ -43,6 +43,41 @@ export function crossEntropy(
   return rowLoss(graph, 'softmax_cross_entropy', logits, labels, attrs);
 }
 
+/**
+ * Weighted sum of two losses of the same logits; accuracy and the rows that count are the first's.
+ *
+ * @param weights What each counts, for example 0.7 and 0.3.
+ */
+export function mixLosses(
+  graph: Graph,
+  first: Loss,
+  second: Loss,
+  weights: readonly [number, number],
+): Loss {
+  const inputs = [first.rows, first.gradient, second.rows, second.gradient];
+  const [a, b] = weights;
+  const [rows, gradient] = graph.apply('mix_losses', inputs, { a, b }, 'mixed_loss');
+  return { rows: rows!, gradient: gradient! };
+}
+
+/** The loss of an experiment: one, or how much each of the two counts. */
+export type LossKind = 'cross-entropy' | 'mse' | { crossEntropy: number; mse: number };
+
+/** Adds the loss of an experiment. @param smoothing Of cross-entropy, see {@link crossEntropy}. */
+export function addLoss(
+  graph: Graph,
+  kind: LossKind,
+  logits: Tensor,
+  labels: Tensor,
+  smoothing = 0,
+): Loss {
+  if (kind === 'mse') return meanSquaredError(graph, logits, labels);
+  const entropy = crossEntropy(graph, logits, labels, { smoothing });
+  if (kind === 'cross-entropy') return entropy;
+  const squares = meanSquaredError(graph, logits, labels);
+  return mixLosses(graph, entropy, squares, [kind.crossEntropy, kind.mse]);
+}
+
 /** Mean over the classes of the squared distance to the one-hot target. */
 export function meanSquaredError(graph: Graph, logits: Tensor, labels: Tensor): Loss {
   return rowLoss(graph, 'mse', logits, labels, {});

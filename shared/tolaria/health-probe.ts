@@ -14,7 +14,7 @@ import { alphaColumns, growableLayers, trainingGraph } from '../kasmina/growing-
 import { seedPrefix } from '../kasmina/kasmina-layer.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
-import { fillRow, type ScheduleRow } from './schedule.ts';
+import { fillRow, type ScheduleRow, scheduleGroups } from './schedule.ts';
 
 /** Largest |activation| of a unit that counts as dead. */
 const DEAD_BELOW = 1e-6;
@@ -60,7 +60,9 @@ export class HealthProbe {
     const { arena, backend, topology } = runtime;
     const data = runtime.dataOf('train');
     const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
-    const t = trainingGraph(topology, source, experiment.loss);
+    const t = trainingGraph(topology, source, experiment.loss, {
+      smoothing: experiment.labelSmoothing,
+    });
     const { graph } = t;
     const outputs: Record<string, (typeof graph.tensors)[number]> = { 'loss/host': t.rowStats };
     if (t.shadowStats) outputs['loss/shadow'] = t.shadowStats;
@@ -87,7 +89,10 @@ export class HealthProbe {
       buffer,
       Uint32Array.from(arena.parameters.flatMap((p) => [p.offset / 4, numel(p.padded) / 4])),
     );
-    const columns = scheduleColumns(alphaColumns(topology.seeds), runtime.groups.length);
+    const columns = scheduleColumns(
+      alphaColumns(topology.seeds),
+      scheduleGroups(runtime.groups.length, experiment.optimizer),
+    );
     const control = new ControlBuffer(backend, 1, columns, runtime.seeds);
     const executable = await backend.prepare(plan, {
       buffers: {

@@ -21,9 +21,16 @@ import {
   trainingGraph,
 } from '../kasmina/growing-network.ts';
 import { replicaSeed } from '../nn/initialise.ts';
+import { addLoss } from '../nn/losses.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import { type DeviceData, freeData, uploadData } from './device-data.ts';
-import { fillRow, type ParameterGroup, type ScheduleRow } from './schedule.ts';
+import {
+  fillRow,
+  type ParameterGroup,
+  type ScheduleRow,
+  scheduleGroupOf,
+  scheduleGroups,
+} from './schedule.ts';
 import { type NamedTensors, TrainingArena } from './training-arena.ts';
 
 /** Most steps between two writes of the schedule table. */
@@ -118,17 +125,23 @@ export class NetworkRuntime {
    * ones are drawn from the run's seed. On an error the old topology stays in force.
    */
   async setTopology(topology: Topology, groups: readonly ParameterGroup[]): Promise<void> {
-    const { batchSize, loss, optimizer } = this.#experiment;
+    const { batchSize, loss, optimizer, labelSmoothing, microBatches } = this.#experiment;
     const data = this.dataOf('train');
     const training = trainingGraph(
       topology,
       { size: data.size, batch: batchSize, mode: 'shuffle' },
       loss,
+      { smoothing: labelSmoothing, microBatches },
     );
     const layout = addOptimizer(training, optimizer, topology.seeds);
     const plan = makePlan('train', training.graph, this.replicas);
-    const arena = new TrainingArena(this.backend, layout, this.replicas);
-    const columns = scheduleColumns(alphaColumns(topology.seeds), groups.length);
+    const arena = new TrainingArena(this.backend, layout, this.replicas, (p) =>
+      scheduleGroupOf(p, optimizer),
+    );
+    const columns = scheduleColumns(
+      alphaColumns(topology.seeds),
+      scheduleGroups(groups.length, optimizer),
+    );
     const control = new ControlBuffer(this.backend, MAX_CHUNK, columns, this.seeds);
     const metrics = this.backend.createBuffer('metrics', MAX_CHUNK * this.replicas * 4);
     let executable: Executable;
@@ -239,10 +252,9 @@ export class NetworkRuntime {
     const source = { size: data.size, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, this.input, source);
     const { logits } = evaluationForward(graph, control, this.topology, x);
-    const op = this.#experiment.loss === 'mse' ? 'mse' : 'softmax_cross_entropy';
-    const [rowStats] = graph.apply(op, [logits, labels], {}, 'loss');
+    const { rows } = addLoss(graph, this.#experiment.loss, logits, labels);
     const table = graph.create('metrics', [4], { role: 'external', replicated: false });
-    graph.apply('metrics_reduce', [rowStats!, control, table]);
+    graph.apply('metrics_reduce', [rows, control, table]);
     const plan = makePlan(`evaluate-${split}`, graph, this.replicas, {}, this.arena);
     const columns = scheduleColumns(alphaColumns(this.topology.seeds), 0);
     const buffer = new ControlBuffer(this.backend, batches, columns, this.seeds);

@@ -16,6 +16,26 @@ export interface ParameterGroup {
   bornStep: number;
 }
 
+/** Whether biases and the scales and shifts of norms are left out of the weight decay. */
+function sparesVectors(optimizer: OptimizerSpec): boolean {
+  return optimizer.weightDecay > 0 && optimizer.weightDecayRule === 'weights';
+}
+
+/** Groups of a schedule row: those of the parameters, or two for each, with decay and without. */
+export function scheduleGroups(groups: number, optimizer: OptimizerSpec): number {
+  return sparesVectors(optimizer) ? 2 * groups : groups;
+}
+
+/** Schedule group of a parameter. A parameter with one axis is no weight. */
+export function scheduleGroupOf(
+  parameter: { group: number; shape: readonly number[] },
+  optimizer: OptimizerSpec,
+): number {
+  const { group, shape } = parameter;
+  if (!sparesVectors(optimizer)) return group;
+  return 2 * group + (shape.length > 1 ? 0 : 1);
+}
+
 /** Fills one row of the schedule table; the layout is in engine/kernels/control.ts. */
 export function fillRow(
   out: Float32Array,
@@ -37,6 +57,10 @@ export function fillRow(
       out[column + 2] = 1 / (1 - optimizer.beta2 ** age);
     }
     out[column + 3] = optimizer.weightDecay;
+    column += 4;
+    if (!sparesVectors(optimizer)) continue;
+    out.copyWithin(column, column - 4, column - 1);
+    out[column + 3] = 0;
     column += 4;
   }
 }

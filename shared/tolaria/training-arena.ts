@@ -32,6 +32,7 @@ export class TrainingArena {
     backend: Backend,
     layout: { parameters: readonly PlannedParameter[]; elements: number },
     replicas: number,
+    groupOf: (parameter: PlannedParameter) => number = (p) => p.group,
   ) {
     this.#backend = backend;
     this.#replicas = replicas;
@@ -48,7 +49,7 @@ export class TrainingArena {
     const groups = new Uint32Array(layout.elements / SLICE_ALIGNMENT);
     for (const p of layout.parameters) {
       const first = p.offset / SLICE_ALIGNMENT;
-      groups.fill(p.group, first, first + Math.ceil(numel(p.padded) / SLICE_ALIGNMENT));
+      groups.fill(groupOf(p), first, first + Math.ceil(numel(p.padded) / SLICE_ALIGNMENT));
     }
     backend.writeWords(this.buffers.groups, groups);
   }

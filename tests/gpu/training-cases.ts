@@ -115,6 +115,57 @@ const smoothed: ParityCase[] = (
   },
 }));
 
+/** Two losses of the same rows; a row without a label counts for neither. */
+const mixed: ParityCase[] = (
+  [
+    [1, 1],
+    [7, 5],
+    [65, 3],
+    [66, 17],
+  ] as const
+).map(([batch, classes], i) => ({
+  name: `mix_losses/${batch}x${classes}`,
+  tolerance: FUNCTIONS,
+  ...(i % 2 === 0 ? { seeds: [1, 2, 3], twins: true } : {}),
+  build: (b) => {
+    const logits = b.input('logits', [batch, classes]);
+    const labels = b.labels(batch, classes, i === 3 ? INVALID : undefined);
+    const entropy = b.graph.apply('softmax_cross_entropy', [logits, labels]);
+    const squares = b.graph.apply('mse', [logits, labels]);
+    const attrs = { a: 0.75, b: 2 };
+    const [rows, dLogits] = b.graph.apply('mix_losses', [...entropy, ...squares], attrs);
+    return { rows: rows!, dLogits: dLogits! };
+  },
+}));
+
+/** Parts of a batch, floats and words, and their rows joined again. */
+const parts: ParityCase[] = (
+  [
+    [[2, 1], 1],
+    [[7, 3], 5],
+    [[65, 2, 3], 64],
+    [[66, 17], 1],
+  ] as const
+).map(([shape, first], i) => ({
+  name: `batch_rows/${shape.join('x')}/${first}`,
+  tolerance: EXACT,
+  ...(i % 2 === 0 ? { seeds: [1, 2, 3], twins: true } : {}),
+  build: (b): Record<string, Tensor> => {
+    const [batch] = shape;
+    const x = b.input('x', shape);
+    const labels = b.labels(batch, 3);
+    const cut = (t: Tensor, start: number, length: number) =>
+      b.graph.one('batch_rows', [t], { start, length });
+    const [head, tail] = [cut(x, 0, first), cut(x, first, batch - first)];
+    // Labels are words; the error of a loss at zero shows them.
+    const zeros = b.input('zeros', [batch - first, 3], constant(0));
+    const own = cut(labels, first, batch - first);
+    const [, onehot] = b.graph.apply('mse', [zeros, own], {}, 'mse');
+    const joined = b.graph.one('join_batches', [tail, head]);
+    return i === 1 || i === 3 ? { head, tail, joined } : { head, tail, joined, onehot: onehot! };
+  },
+}));
+
 /** A loss that also makes the next step the current one. */
 const advancing: ParityCase[] = ['softmax_cross_entropy', 'mse'].map((op) => ({
   name: `${op}/advance`,
@@ -150,6 +201,8 @@ export const trainingCases: readonly ParityCase[] = [
   gatheredLabels,
   ...losses,
   ...smoothed,
+  ...mixed,
+  ...parts,
   ...advancing,
   ...metrics,
 ];

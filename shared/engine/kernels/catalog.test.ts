@@ -119,9 +119,11 @@ function sequences(tokens: 'words' | 'floats', causal: boolean): TestGraph {
   const rows = t.one('unfold_rows', [t.one('fold_rows', [x]), x]);
   const logits = t.one('linear', [rows, t.weight('head', 6, 8, 3)]);
   const smoothing = causal ? 0.1 : 0;
-  const [, d] = t.graph.apply('softmax_cross_entropy', [logits, t.words('labels', 2)], {
-    smoothing,
-  });
+  const labels = t.one('batch_rows', [t.words('labels', 4)], { start: 2, length: 2 });
+  const entropy = t.graph.apply('softmax_cross_entropy', [logits, labels], { smoothing });
+  const squares = t.graph.apply('mse', [logits, labels]);
+  const [stats, d] = t.graph.apply('mix_losses', [...entropy, ...squares], { a: 1, b: 0.5 });
+  t.graph.apply('join_batches', [stats!, stats!]);
   const wanted = new Set(t.graph.parameters.map((p) => p.tensorId));
   differentiate(t.graph, new Map([[logits.id, d!]]), wanted);
   return t;

@@ -5,6 +5,7 @@ import { denseKernels } from './dense.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { healthKernels } from './health.ts';
 import type { Lowering } from './kernel-call.ts';
+import { microBatchKernels } from './micro-batches.ts';
 import { normKernels } from './norm.ts';
 import { poolKernels } from './pool.ts';
 import { shapeKernels } from './shape-ops.ts';
@@ -19,6 +20,7 @@ export const KERNELS: Readonly<Record<string, Lowering>> = {
   ...shapeKernels,
   ...attentionKernels,
   ...trainingKernels,
+  ...microBatchKernels,
   ...healthKernels,
 };
 

@@ -2,6 +2,7 @@
 import type { Attributes, Tensor } from './graph.ts';
 import type { OpDefinition, OutputSpec } from './op-definition.ts';
 import { attentionOps } from './ops-attention.ts';
+import { batchOps } from './ops-batch.ts';
 import { convOps } from './ops-conv.ts';
 import { denseOps } from './ops-dense.ts';
 import { elementwiseOps } from './ops-elementwise.ts';
@@ -17,6 +18,7 @@ export const OPS: Readonly<Record<string, OpDefinition>> = {
   ...shapeOps,
   ...attentionOps,
   ...trainingOps,
+  ...batchOps,
 };
 
 export function opDefinition(op: string): OpDefinition {

@@ -19,6 +19,7 @@ import { convReference } from './conv.ts';
 import { denseReference } from './dense.ts';
 import { elementwiseReference } from './elementwise.ts';
 import { healthReference } from './health.ts';
+import { microBatchReference } from './micro-batches.ts';
 import { normReference } from './norm.ts';
 import { poolReference } from './pool.ts';
 import type { ReferenceCall, ReferenceOp } from './reference-call.ts';
@@ -34,6 +35,7 @@ const REFERENCE_OPS: Readonly<Record<string, ReferenceOp>> = {
   ...shapeReference,
   ...attentionReference,
   ...trainingReference,
+  ...microBatchReference,
   ...healthReference,
 };
 
