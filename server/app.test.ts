@@ -71,6 +71,7 @@ describe('createApp()', () => {
         "/api/v1/kernels/{id}",
         "/api/v1/kernels/{id}/binary",
         "/api/v1/kernels/{id}/revocation",
+        "/api/v1/knowledge/{name}",
         "/api/v1/runs",
         "/api/v1/runs/{id}",
         "/api/v1/runs/{id}/events",

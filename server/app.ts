@@ -4,7 +4,9 @@
  */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { MAX_ANALYZE_BYTES, MAX_BODY_BYTES } from '#shared/contracts/api.ts';
+import { addExamples } from './api-examples.ts';
 import { type AppDeps, type AppEnv, DEFAULT_LIMITS } from './deps.ts';
+import { docsPage } from './docs-page.ts';
 import { leaseRoutes } from './jobs/lease-routes.ts';
 import { jobRoutes } from './jobs/routes.ts';
 import { originGuard, rateLimit } from './middleware/access.ts';
@@ -21,6 +23,7 @@ import { runRoutes } from './runs/routes.ts';
 import { staticFiles } from './static-files.ts';
 import { StreamPlaces } from './stream-places.ts';
 import { decisionRoutes } from './tamiyo/decision-routes.ts';
+import { knowledgeRoutes } from './tamiyo/knowledge-routes.ts';
 import { analyzeRoutes } from './tamiyo/routes.ts';
 import { aliasRoutes } from './urza/alias-routes.ts';
 import { blobRoutes } from './urza/blob-routes.ts';
@@ -32,6 +35,20 @@ import { uploadRoutes } from './urza/upload-routes.ts';
 const GUARDED = ['/api/*', '/internal/*', '/metrics'];
 const OWN_BODY = /^\/api\/v1\/(blobs\/|uploads\/[^/]+$)/;
 const API_PATH = /^\/(api|internal|metrics|openapi\.json)(\/|$)/;
+
+/** The OpenAPI document, with examples and the token's place. */
+async function describe(
+  app: OpenAPIHono<AppEnv>,
+  info: { title: string; version: string },
+): Promise<string> {
+  const document = app.getOpenAPI31Document({ openapi: '3.1.0', info });
+  await addExamples(document as { paths?: Record<string, object> });
+  const bearer = { type: 'http', scheme: 'bearer' } as const;
+  document.components = { ...document.components, securitySchemes: { bearer } };
+  // The empty one: without tokens nothing is needed.
+  document.security = [{}, { bearer: [] }];
+  return JSON.stringify(document);
+}
 
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
@@ -69,6 +86,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     aliasRoutes,
     analyzeRoutes,
     decisionRoutes,
+    knowledgeRoutes,
     runRoutes,
     oonaRoutes,
     jobRoutes,
@@ -77,7 +95,12 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     app.route('/', routes(deps, places));
   }
   const info = { title: 'Esper Workbench', version: deps.version, license: { name: 'MIT' } };
-  app.doc31('/openapi.json', { openapi: '3.1.0', info });
+  let description: Promise<string> | null = null;
+  app.get('/openapi.json', async (c) => {
+    description ??= describe(app, info);
+    return c.body(await description, 200, { 'Content-Type': 'application/json' });
+  });
+  if (deps.docs) app.route('/', docsPage(deps.docs));
 
   // An unknown address of the API is an error, never the page.
   app.all('*', async (c, next) => {

@@ -53,6 +53,8 @@ export interface AppDeps extends StorageDeps {
   hosts: readonly string[] | null;
   /** Null: the page is not served. */
   assets: AssetReader | null;
+  /** Files of the reader of /docs; null: there is none. */
+  docs: AssetReader | null;
   /** Services this server itself calls. */
   services: () => ServiceStatus[];
   /** Aborts when the server stops: streams end and new work is refused. */

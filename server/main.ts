@@ -181,6 +181,7 @@ function appDeps(
     trustedProxy: config.ESPER_TRUSTED_PROXY ?? null,
     hosts: isLocal ? ['127.0.0.1', 'localhost', '[::1]', config.ESPER_HOST] : null,
     assets: diskAssets(new URL('../dist/web', import.meta.url).pathname),
+    docs: diskAssets(new URL('../node_modules/swagger-ui-dist', import.meta.url).pathname),
     services: () => [],
     draining,
   };

@@ -19,7 +19,7 @@ export const ENVIRONMENT = [
   'TAMIYO_URL',
   'REDIS_URL',
   'S3_*',
-  'DATABASE_URL',
+  'DATABASE_*',
   'HTTP_TIMEOUT',
   'RETRY_ATTEMPTS',
   'CACHE_SIZE_MB',
@@ -53,7 +53,7 @@ export function serverPermissions({ host, port, data, env }) {
   return [
     '--no-prompt',
     `--allow-net=${[listen, ...services(env)].join(',')}`,
-    `--allow-read=${[join(ROOT, 'dist'), join(ROOT, 'experiments'), data].join(',')}`,
+    `--allow-read=${[join(ROOT, 'dist'), join(ROOT, 'experiments'), join(ROOT, 'node_modules', 'swagger-ui-dist'), data].join(',')}`,
     `--allow-write=${data}`,
     `--allow-env=${ENVIRONMENT.join(',')}`,
     // Packages that ask for other variables see them unset instead of failing.

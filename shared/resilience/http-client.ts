@@ -89,7 +89,8 @@ export class ServiceClient {
   ): Promise<T> {
     const response = await this.request(path, request);
     try {
-      return parse(response.json());
+      // Nothing to say is an answer too: 204 has no body.
+      return parse(response.status === 204 ? null : response.json());
     } catch (cause) {
       const message = `Cannot use the answer of ${this.name} to ${path}: it breaks the contract`;
       const error = new ServiceError(message, { kind: 'answer', service: this.name, cause });

@@ -33,7 +33,7 @@ export const WAIT: Decision = {
 export function createTestApp(overrides: Partial<AppDeps> = {}) {
   const storage = new MemoryBlobStorage();
   const stop = new AbortController();
-  const now = () => (overrides.clock ?? systemClock).now();
+  const now = () => Math.round((overrides.clock ?? systemClock).now());
   const deps: AppDeps = {
     meta: new MemoryMetaStore(),
     blobs: new ContentStore(storage),
@@ -51,6 +51,7 @@ export function createTestApp(overrides: Partial<AppDeps> = {}) {
     trustedProxy: null,
     hosts: null,
     assets: null,
+    docs: null,
     services: () => [],
     draining: stop.signal,
     ...overrides,
