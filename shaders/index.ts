@@ -50,6 +50,7 @@ import philoxLib from './lib/philox.wgsl' with { type: 'text' };
 import reduceLib from './lib/reduce.wgsl' with { type: 'text' };
 import tokenLib from './lib/token.wgsl' with { type: 'text' };
 import linear from './linear.wgsl' with { type: 'text' };
+import linearCrossEntropy from './linear_cross_entropy.wgsl' with { type: 'text' };
 import linearGradInput from './linear_grad_input.wgsl' with { type: 'text' };
 import linearGradWeight from './linear_grad_weight.wgsl' with { type: 'text' };
 import maxPool from './max_pool.wgsl' with { type: 'text' };
@@ -131,6 +132,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'guard.wgsl': guard,
   'join_batches.wgsl': joinBatches,
   'linear.wgsl': linear,
+  'linear_cross_entropy.wgsl': linearCrossEntropy,
   'linear_grad_input.wgsl': linearGradInput,
   'linear_grad_weight.wgsl': linearGradWeight,
   'max_pool.wgsl': maxPool,

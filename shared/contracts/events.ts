@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import { Decision } from './decision.ts';
+import { Contribution, Landscape } from './graft.ts';
 import { HealthSignal } from './health.ts';
-import { BlendMode, SeedStage } from './seed.ts';
+import { BlendMode, PACED_CURVES, SeedStage } from './seed.ts';
 
 /** A person's or a replayed log's intervention, applied between two steps. */
 export const Command = z.discriminatedUnion('kind', [
@@ -153,6 +154,22 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** Trainable values of the whole network afterwards. */
     parameters: z.number().int().nonnegative(),
   }),
+  /** A paced ramp goes faster, slower, stands or goes on; see the `health` and `metrics` before. */
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('pace'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    seedId: z.string(),
+    curve: z.enum(PACED_CURVES),
+    alpha: z.number(),
+    /** Share of the full pace, from now on; 0 stands. */
+    rate: z.number(),
+    /** What was compared; null: it was not measured. */
+    value: z.number().nullable(),
+    threshold: z.number(),
+  }),
   /** What became of a fossilised seed with `growth.fold` on; once a seed. */
   z.object({
     ...base,
@@ -175,6 +192,13 @@ export const RunEvent = z.discriminatedUnion('type', [
     dispatchesBefore: z.number().int().nonnegative(),
     dispatchesAfter: z.number().int().nonnegative(),
   }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('alpha-landscape'),
+    ...Landscape.shape,
+  }),
+  z.object({ ...base, ...time, type: z.literal('contribution'), ...Contribution.shape }),
   z.object({
     ...base,
     ...time,

@@ -317,6 +317,18 @@ export const GrowthSpec = z
       .nonnegative()
       .default(0.01)
       .describe('Smallest seed/host gradient ratio that counts as learning'),
+    alphaLandscape: z
+      .enum(['off', 'show', 'gate'])
+      .optional()
+      .describe(
+        'Measure the loss over alpha when a seed wants to blend; gate: refuse a graft that does not lower it. Absent: show',
+      ),
+    minGraftBenefit: z
+      .number()
+      .optional()
+      .describe(
+        'Smallest drop of the validation loss from alpha 0 to the target (gate only); absent: 0',
+      ),
     maxConcurrent: z.number().int().min(1).max(16).default(1).describe('Live seeds at a time'),
     maxSeeds: z.number().int().min(0).max(256).default(4).describe('Seeds in the whole run'),
     parameterBudget: count.default(1_000_000).describe('Trainable values growth may add'),

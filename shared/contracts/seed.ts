@@ -22,8 +22,11 @@ export type SeedStage = z.infer<typeof SeedStage>;
 export const BlendMode = z.enum(['add', 'replace', 'multiply', 'gate']);
 export type BlendMode = z.infer<typeof BlendMode>;
 
+/** Alpha curves whose pace follows a signal measured at each look; docs/kasmina.md defines them. */
+export const PACED_CURVES = ['performance-linked', 'drift-controlled', 'gradient-gated'] as const;
+
 /** Shape of the alpha ramp between its start and its target. */
-export const AlphaCurve = z.enum(['linear', 'cosine', 'sigmoid']);
+export const AlphaCurve = z.enum(['linear', 'cosine', 'sigmoid', ...PACED_CURVES]);
 export type AlphaCurve = z.infer<typeof AlphaCurve>;
 
 /**
@@ -35,8 +38,20 @@ export const AlphaRamp = z.strictObject({
   from: z.number().min(0).max(1),
   to: z.number().min(0).max(1),
   startStep: z.number().int().nonnegative(),
-  /** Training steps the ramp takes; 0 jumps. */
+  /** Training steps the ramp takes, a paced one at its full pace; 0 jumps. */
   steps: z.number().int().nonnegative(),
+  /** Of a paced curve, as set at the last look; absent: at full pace since the start. */
+  pace: z
+    .strictObject({
+      /** Share of the way gone at step `since`. */
+      progress: z.number().min(0).max(1),
+      since: z.number().int().nonnegative(),
+      /** Share of the full pace, from then on; 0 stands. */
+      rate: z.number().min(0).max(1),
+      /** What the next measurement is compared with; null: there was none yet. */
+      reference: z.number().nullable(),
+    })
+    .optional(),
 });
 export type AlphaRamp = z.infer<typeof AlphaRamp>;
 

@@ -2,7 +2,7 @@
  * Blend weight of a seed over time. A ramp goes up or down from one alpha to another on a curve
  * with exact ends, so that alpha 0 means "host untouched" and the target is really reached.
  */
-import type { AlphaCurve, AlphaRamp } from '../contracts/seed.ts';
+import { type AlphaCurve, type AlphaRamp, PACED_CURVES } from '../contracts/seed.ts';
 
 /** Steepness of the sigmoid: its slope half way is 3.02 times that of the straight line. */
 const SIGMOID_STEEPNESS = 12;
@@ -16,17 +16,40 @@ const SIGMOID_STEEPNESS = 12;
  */
 export function alphaAt(schedule: AlphaRamp, step: number): number {
   checkRamp(schedule, step);
-  const { from, to, startStep, steps } = schedule;
-  if (step >= startStep + steps) return to;
-  if (step <= startStep) return from;
-  const alpha = from + (to - from) * progressOf(schedule.curve, (step - startStep) / steps);
+  const { from, to } = schedule;
+  const gone = progressAt(schedule, step);
+  if (gone >= 1) return to;
+  if (gone <= 0) return from;
+  const alpha = from + (to - from) * progressOf(schedule.curve, gone);
   // The product may round past its end by one unit in the last place.
   return Math.min(Math.max(alpha, Math.min(from, to)), Math.max(from, to));
 }
 
-/** First step at which the ramp stands at its target. */
+/** Whether the pace of a curve follows what is measured at each look. */
+export function isPaced(curve: AlphaCurve): curve is (typeof PACED_CURVES)[number] {
+  return (PACED_CURVES as readonly string[]).includes(curve);
+}
+
+/** Share of its time, or of a paced ramp its way, that is gone at `step`, in [0, 1]. */
+export function progressAt({ pace, startStep, steps }: AlphaRamp, step: number): number {
+  if (!pace) {
+    if (step >= startStep + steps) return 1;
+    return step <= startStep ? 0 : (step - startStep) / steps;
+  }
+  const { progress, rate, since } = pace;
+  if (progress >= 1 || steps === 0) return 1;
+  return Math.min(1, progress + (rate * Math.max(0, step - since)) / steps);
+}
+
+/** First step at which the ramp stands at its target; infinite for a paced one that stands. */
 export function rampEnd(schedule: AlphaRamp): number {
-  return schedule.startStep + schedule.steps;
+  const { pace, startStep, steps } = schedule;
+  if (!pace) return startStep + steps;
+  if (pace.progress >= 1 || steps === 0) return pace.since;
+  if (pace.rate === 0) return Number.POSITIVE_INFINITY;
+  let end = pace.since + Math.floor(((1 - pace.progress) * steps) / pace.rate);
+  while (progressAt(schedule, end) < 1) end++;
+  return end;
 }
 
 /** A ramp to a new target that starts from wherever `schedule` is at `step`: no jump. */
@@ -55,6 +78,9 @@ export function retarget(
 function progressOf(curve: AlphaCurve, t: number): number {
   switch (curve) {
     case 'linear':
+    case 'performance-linked':
+    case 'drift-controlled':
+    case 'gradient-gated':
       return t;
     case 'cosine': {
       // (1 - cos(pi t)) / 2, in the form that keeps its digits near t = 0.

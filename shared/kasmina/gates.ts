@@ -85,6 +85,11 @@ export interface TrainingReport {
   improvement: number | null;
   /** @default {MIN_IMPROVEMENT} */
   minImprovement?: number;
+  /**
+   * Loss at alpha 0 minus loss at the target, on the validation stream, where the experiment asks
+   * for it; absent: it does not.
+   */
+  graft?: { benefit: number | null; minBenefit: number };
 }
 
 /**
@@ -108,6 +113,9 @@ export function gateG2(report: TrainingReport): GateResult {
     atLeast('steps-in-stage', report.step - report.stageSince, report.minSteps),
     atLeast('gradient-norm-finite', report.gradientNorm, 0),
     ...evidence,
+    ...(report.graft
+      ? [atLeast('graft-benefit', report.graft.benefit, report.graft.minBenefit)]
+      : []),
   ]);
 }
 

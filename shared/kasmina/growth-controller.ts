@@ -18,7 +18,8 @@ import type { Command, GateCheck, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
 import type { AlphaRamp, SeedSlotState } from '../contracts/seed.ts';
-import { alphaAt, retarget } from './alpha-schedule.ts';
+import { pace } from './alpha-pace.ts';
+import { alphaAt, isPaced, retarget } from './alpha-schedule.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { type GateResult, gateG0, gateG1, gateG2, gateG3, gateG5 } from './gates.ts';
 import { alphasAt, graftedSeeds, seedNumber } from './grafted-seeds.ts';
@@ -37,6 +38,8 @@ export interface SlotRecord {
   /** (host loss - loss with the seed at full weight) / host loss, on one batch; null: unmeasured. */
   improvement: number | null;
   signal: HealthSignal | null;
+  /** Loss at alpha 0 minus loss at the target when the seed last wanted to blend; null: unmeasured. */
+  graftBenefit?: number | null;
   /** Last gate outcome logged, so that a standing refusal is logged once. */
   lastGate: string | null;
   /** Set once a fossilised seed was found to stay a graft for good; absent: not tried yet. */
@@ -83,6 +86,8 @@ export class GrowthController {
   #o: GrowthControllerOptions;
   #sites: readonly GrowableSite[];
   #offers = new Map<string, BlueprintOffer[]>();
+  /** Of the look under way: what paced ramps follow. */
+  #layerSignals = new Map<string, HealthSignal>();
   #loading = new Map<string, Promise<ProvidedArtifact>>();
 
   constructor(options: GrowthControllerOptions) {
@@ -204,6 +209,12 @@ export class GrowthController {
     return r;
   }
 
+  /** The slot, or null where there is none. */
+  find(layerId: string | null, slot: number | null): SlotRecord | null {
+    const isIt = ({ state }: SlotRecord) => state.layerId === layerId && state.slot === slot;
+    return this.state.slots.find(isIt) ?? null;
+  }
+
   parameters(): number {
     return this.state.slots.reduce((n, r) => n + r.state.parameters, this.#o.hostParameters);
   }
@@ -247,6 +258,9 @@ export class GrowthController {
     improvement: number | null,
     contributions: ReadonlyMap<string, number | null>,
   ): void {
+    this.#layerSignals = new Map(
+      signals.filter((s) => s.seedId === null).map((s) => [s.layerId, s]),
+    );
     for (const r of this.state.slots) {
       const id = r.state.seedId;
       if (!id) continue;
@@ -260,7 +274,7 @@ export class GrowthController {
   }
 
   /** What happens by itself at a look: alphas, placements, ends of embargo, time-outs. */
-  async settle(step: number): Promise<void> {
+  async settle(step: number, loss: number | null = null): Promise<void> {
     const { growth } = this.#o.experiment;
     for (const r of this.state.slots) {
       switch (r.state.stage) {
@@ -273,6 +287,10 @@ export class GrowthController {
           if (gate.passed) {
             this.#logGate(r, gate);
             this.#move(r, slots.advance(r.state, step), step);
+          } else if (r.ramp && isPaced(r.ramp.curve)) {
+            // Only such a ramp may stand for ever.
+            if (step - r.state.stageSince < growth.stageTimeoutSteps) this.#pace(r, step, loss);
+            else this.#cull(r, step, 'BLENDING gate timed out');
           }
           break;
         }
@@ -292,6 +310,24 @@ export class GrowthController {
           break;
       }
     }
+  }
+
+  #pace(r: SlotRecord, step: number, loss: number | null): void {
+    const before = r.ramp!;
+    const layer = this.#layerSignals.get(r.state.layerId) ?? null;
+    const { ramp, threshold, value } = pace(before, step, { loss, layer });
+    r.ramp = ramp;
+    const rate = ramp.pace!.rate;
+    // As long as it goes at the same pace there is nothing to tell.
+    if (rate === (before.pace?.rate ?? 1) || !isPaced(ramp.curve)) return;
+    this.#o.emit({
+      type: 'pace',
+      layerId: r.state.layerId,
+      slot: r.state.slot,
+      seedId: r.state.seedId!,
+      curve: ramp.curve,
+      ...{ alpha: r.state.alpha, rate, value, threshold },
+    });
   }
 
   /** Applies one decision of a policy; returns why not, if it was refused. */
@@ -493,15 +529,7 @@ export class GrowthController {
       slots.advance(r.state, step, cause);
       return null;
     }
-    const gate = gateG2({
-      step,
-      stageSince: r.state.stageSince,
-      minSteps: growth.trainingSteps,
-      gradientNorm: r.signal?.gradientNorm ?? null,
-      gradientRatio: r.state.gradientRatio,
-      minGradientRatio: growth.minGradientRatio,
-      improvement: r.improvement,
-    });
+    const gate = this.#gateG2(r, step, growth.alphaLandscape === 'gate');
     this.#logGate(r, gate);
     if (!gate.passed && !force) return refusal(gate.checks);
     r.ramp = {
@@ -513,6 +541,32 @@ export class GrowthController {
     };
     this.#move(r, slots.advance(r.state, step, cause), step);
     return null;
+  }
+
+  #gateG2(r: SlotRecord, step: number, withGraft: boolean): GateResult {
+    const { growth } = this.#o.experiment;
+    const graft = { benefit: r.graftBenefit ?? null, minBenefit: growth.minGraftBenefit ?? 0 };
+    return gateG2({
+      step,
+      stageSince: r.state.stageSince,
+      minSteps: growth.trainingSteps,
+      gradientNorm: r.signal?.gradientNorm ?? null,
+      gradientRatio: r.state.gradientRatio,
+      minGradientRatio: growth.minGradientRatio,
+      improvement: r.improvement,
+      ...(withGraft ? { graft } : {}),
+    });
+  }
+
+  /** Whether the seed would blend in now, but for what its landscape may say. */
+  wantsLandscape(r: SlotRecord, step: number): boolean {
+    if (this.#o.experiment.growth.alphaLandscape === 'off') return false;
+    return r.state.stage === 'TRAINING' && this.#gateG2(r, step, false).passed;
+  }
+
+  /** Keeps what gate G2 looks at. */
+  recordLandscape(r: SlotRecord, landscape: { benefit: number | null }): void {
+    r.graftBenefit = landscape.benefit;
   }
 
   #fossilize(r: SlotRecord, step: number, force: boolean, cause: string): string | null {
@@ -600,6 +654,7 @@ export class GrowthController {
       r.signal = null;
       r.improvement = null;
     }
+    delete r.graftBenefit;
     this.#o.emit({
       type: 'transition',
       layerId: r.state.layerId,

@@ -50,6 +50,22 @@ export class ControlBuffer {
     this.#backend.writeWords(this.buffer, words);
   }
 
+  /** One row for each replica, the same at all of `steps` steps from `step`. */
+  writeByReplica(step: number, steps: number, rows: readonly (readonly number[])[]): void {
+    const replicas = this.#seeds.length;
+    const columns = this.scheduleColumns;
+    const words = new Uint32Array(this.scheduleBase + steps * replicas * columns);
+    words[CONTROL.next] = step;
+    words[CONTROL.step] = step;
+    words[CONTROL.chunkStart] = step;
+    words.set(this.#seeds, CONTROL.seeds);
+    const table = new Float32Array(words.buffer, this.scheduleBase * 4);
+    for (let i = 0; i < steps; i++) {
+      for (let r = 0; r < replicas; r++) table.set(rows[r]!, (i * replicas + r) * columns);
+    }
+    this.#backend.writeWords(this.buffer, words);
+  }
+
   dispose(): void {
     this.#backend.destroyBuffer(this.buffer);
   }

@@ -48,11 +48,13 @@ import {
   MAX_UNUSUAL_LOOKS,
   mayHaveCollapsed,
 } from './governor.ts';
+import { GraftStudy } from './graft-study.ts';
 import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
+import { type PendingAction, studyPending } from './pending-studies.ts';
 import { RunLog } from './run-log.ts';
 import { ScheduleCursor } from './run-schedule.ts';
 import type { ScheduleRow } from './schedule.ts';
@@ -129,6 +131,7 @@ export class Trainer {
   resumedEvents = 0;
   #o: TrainerOptions;
   #probe: HealthProbe | null = null;
+  #grafts: GraftStudy | null = null;
   #state: TrainerState;
   #snapshot: TrainerState | null = null;
   #topologyKey = '';
@@ -401,12 +404,13 @@ export class Trainer {
 
     const { decisions } = this.#o;
     await this.#measure();
-    await this.growth.settle(step);
+    await this.growth.settle(step, point.loss);
     const topologyBefore = this.#topologyKey;
-    for (const action of this.#dueActions(true)) {
-      if (action.kind === 'decision') this.#decide(action.decision);
-    }
+    const due = this.#dueActions(true).flatMap((a) => (a.kind === 'decision' ? [a.decision] : []));
+    await this.#study(due);
+    for (const decision of due) this.#decide(decision);
     const source = decisions?.attribute(state.pending) ?? 'in-process';
+    await this.#study(state.pending);
     for (const decision of state.pending) {
       // A standing wait is logged when its rule changes, not at every look.
       const wait = decision.action === 'wait' ? decision.rule : null;
@@ -505,6 +509,13 @@ export class Trainer {
     this.growth.recordMeasurements(report.signals, improvement, contributions);
   }
 
+  /** Measures what the actions that take effect now are about; no bit of the run depends on it. */
+  async #study(pending: readonly PendingAction[]): Promise<void> {
+    this.#grafts ??= new GraftStudy(this.runtime, this.experiment);
+    const { step } = this.#state;
+    await studyPending(this.#grafts, this.growth, pending, step, (event) => this.#emit(event));
+  }
+
   #observation(): Observation {
     const { history, step } = this.#state;
     const { growth, policy, steps } = this.experiment;
@@ -536,18 +547,21 @@ export class Trainer {
     const actions = this.#dueActions(false);
     if (actions.length + this.#commands.length === 0) return;
     for (const action of actions) {
-      if (action.kind === 'decision') this.#decide(action.decision);
-      else if (action.kind === 'command') this.#obey(action.command, 'replay');
+      if (action.kind === 'decision') {
+        await this.#study([action.decision]);
+        this.#decide(action.decision);
+      } else if (action.kind === 'command') await this.#obey(action.command, 'replay');
       else await this.#applyRemedy(action.cause, action.remedy);
     }
-    for (const command of this.#commands.splice(0)) this.#obey(command, 'person');
+    for (const command of this.#commands.splice(0)) await this.#obey(command, 'person');
     await this.#applyTopology();
     await this.#foldFossilized();
     this.#takeSnapshot();
     await this.#flush();
   }
 
-  #obey(command: Command, origin: 'person' | 'replay'): void {
+  async #obey(command: Command, origin: 'person' | 'replay'): Promise<void> {
+    if ('layerId' in command) await this.#study([{ ...command, action: command.kind }]);
     if (command.kind === 'setLearningRate') {
       this.#state.learningRateOverride = command.learningRate;
     }
@@ -561,8 +575,7 @@ export class Trainer {
     const { topology, groups } = this.#network();
     const { seeds } = topology;
     if (key !== this.#topologyKey || this.runtime.groups.length === 0) {
-      this.#probe?.dispose();
-      this.#probe = null;
+      this.#disposeProbes();
       try {
         await this.runtime.setTopology(topology, groups);
       } catch (error) {
@@ -605,8 +618,7 @@ export class Trainer {
       const event = await foldSeed(task, record);
       if (!event) continue;
       if (event.folded) {
-        this.#probe?.dispose();
-        this.#probe = null;
+        this.#disposeProbes();
         this.#topologyKey = this.growth.topologyKey();
         this.signals = this.signals.filter((s) => s.seedId !== event.seedId);
       }
@@ -790,8 +802,16 @@ export class Trainer {
     this.log.add(this.#state.step, body, this.#o.clock.wallTime());
   }
 
-  dispose(): void {
+  /** What measures one topology. */
+  #disposeProbes(): void {
     this.#probe?.dispose();
+    this.#probe = null;
+    this.#grafts?.dispose();
+    this.#grafts = null;
+  }
+
+  dispose(): void {
+    this.#disposeProbes();
     this.runtime.dispose();
   }
 }

@@ -56,9 +56,9 @@ async function trainingList(experiment: Experiment, input: readonly number[]): P
 const mlp: TinyInput = { host: { kind: 'mlp', hidden: [6, 5], activation: 'tanh' } };
 const cnn: TinyInput = { host: { kind: 'cnn', channels: [2, 3], activation: 'relu' } };
 
-/** Gather, a dispatch a layer, loss, two gradients a layer but one for the first, optimizer. */
+/** Gather, a dispatch a layer, the loss in the last, two gradients a layer but one for the first, optimizer. */
 const hosts: [string, TinyInput, number[], number][] = [
-  ['a three-layer MLP', mlp, [3], 1 + 3 + 1 + 5 + 1],
+  ['a three-layer MLP', mlp, [3], 1 + 3 + 5 + 1],
   ['a small CNN', cnn, [6, 6, 1], 20],
 ];
 

@@ -62,6 +62,15 @@ export const TILE_CASES: readonly ParityCase[] = [
     const c3 = conv(b, c2, 'conv3', 9, [1, 1], 1, 0);
     return finish(b, dense(b, conv(b, c3, 'conv4', 6, [2, 7], 1, 3), 'fc', 3));
   }),
+  // The loss in the epilogue of the layer of scores.
+  network('scores', (b) => {
+    const logits = dense(b, dense(b, b.input('x', [70, 9]), 'fc1', 12), 'fc2', 10);
+    const inputs = [logits, b.labels(70, 10)];
+    const [rows, d] = b.graph.apply('softmax_cross_entropy', inputs);
+    const wanted = new Set(b.graph.parameters.map((p) => p.tensorId));
+    differentiate(b.graph, new Map([[logits.id, d!]]), wanted);
+    return { rows: rows! };
+  }),
 ];
 
 /** Most candidates that a tiled kernel may have besides its default. */

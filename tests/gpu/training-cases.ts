@@ -180,6 +180,45 @@ const advancing: ParityCase[] = ['softmax_cross_entropy', 'mse'].map((op) => ({
   },
 }));
 
+/** Batch, features, classes: both sides of the tile edges, one to eight vec4s of scores. */
+const SCORES = [
+  [1, 1, 1],
+  [5, 9, 3],
+  [31, 4, 4],
+  [32, 33, 5],
+  [33, 17, 10],
+  [65, 8, 32],
+  [70, 40, 17],
+] as const;
+
+/** A layer and its loss in one dispatch; `kept` scores keep them apart. */
+const fusedLosses: ParityCase[] = SCORES.flatMap(([batch, features, classes], i) =>
+  ['', 'kept', 'invalid', 'nan', 'no-class', 'smoothed'].flatMap((kind): ParityCase[] => {
+    if (kind !== '' && i !== 4) return [];
+    return [
+      {
+        name: `linear_cross_entropy/${batch}x${features}x${classes}${kind && `/${kind}`}`,
+        tolerance: FUNCTIONS,
+        seeds: i % 2 === 0 ? [1, 2, 3] : [1],
+        words: kind === 'smoothed' ? ['control'] : [],
+        build: (b) => {
+          const x = b.input('x', [batch, features], (random, at) =>
+            kind === 'nan' && at === 7 ? Number.NaN : random.normal(),
+          );
+          const bias = i === 1 ? [] : [b.bias('b', classes)];
+          const logits = b.graph.one('linear', [x, b.weight('w', [features, classes]), ...bias]);
+          const last = { invalid: INVALID, 'no-class': classes }[kind];
+          const inputs = [logits, b.labels(batch, classes, last)];
+          if (kind === 'smoothed') inputs.push(b.control({ step: 7, current: 6 }));
+          const attrs = kind === 'smoothed' ? { smoothing: 0.2 } : {};
+          const [rows, dLogits] = b.graph.apply('softmax_cross_entropy', inputs, attrs);
+          return { rows: rows!, dLogits: dLogits!, ...(kind === 'kept' ? { logits } : {}) };
+        },
+      },
+    ];
+  }),
+);
+
 const metrics: ParityCase[] = [1, 63, 64, 65, 300].map((batch, i) => ({
   name: `metrics_reduce/${batch}`,
   tolerance: relative(32),
@@ -204,5 +243,6 @@ export const trainingCases: readonly ParityCase[] = [
   ...mixed,
   ...parts,
   ...advancing,
+  ...fusedLosses,
   ...metrics,
 ];

@@ -139,6 +139,9 @@ function evaluation(): TestGraph {
   );
   const [rows] = t.graph.apply('mse', [t.one('linear', [x!, t.weight('w', 5, 3)]), labels!]);
   t.graph.apply('metrics_reduce', [rows!, control, t.shared('metrics', 4, 4)]);
+  // Too many classes to be fused with what makes their scores.
+  const scores = t.one('linear', [x!, t.weight('wide', 5, 40)]);
+  t.graph.apply('softmax_cross_entropy', [scores, labels!]);
   return t;
 }
 

@@ -1,4 +1,4 @@
-/** Lowering of Linear layers: tile shapes and bindings. */
+/** Lowering of Linear layers, alone or with the loss of their scores: tile shapes and bindings. */
 import { linearSizes } from '../plan/ops-dense.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { numel } from '../plan/shape.ts';
@@ -79,6 +79,47 @@ const linear: Lowering = (d, c) => {
   };
 };
 
+const linearCrossEntropy: Lowering = (d, c) => {
+  const [x, weight, ...rest] = d.inputs as [PlannedTensor, PlannedTensor, ...PlannedTensor[]];
+  const [rows, gradient] = d.outputs as [PlannedTensor, PlannedTensor];
+  const bias = d.attrs['bias'] ? rest.shift() : undefined;
+  const [labels, control] = rest as [PlannedTensor, PlannedTensor?];
+  const { m, k, n } = linearSizes(x, weight);
+  checkLoop('linear_cross_entropy', k / 4, 'use fewer input features');
+  const op = 'linear_cross_entropy';
+  const choice = chooseTile({ op, rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
+  const { tile } = choice;
+  const smoothing = Number(d.attrs['smoothing'] ?? 0);
+  return {
+    shader: 'linear_cross_entropy',
+    defines: {
+      TM: tile.rows,
+      TN4: n / 4,
+      BIAS: bias ? 1 : 0,
+      ADVANCE: control ? 1 : 0,
+      SMOOTH: smoothing > 0 ? 1 : 0,
+    },
+    constants: {
+      WX: tile.wx,
+      WY: tile.wy,
+      M: m,
+      K: weight.shape.at(-1)!,
+      F4: k / 4,
+      X_STRIDE: x.replicaStride / 4,
+      Y_STRIDE: labels.replicaStride,
+      W_STRIDE: c.parameterElements / 4,
+      ...(smoothing > 0 ? { SMOOTHING: smoothing } : {}),
+    },
+    bindings: [
+      ...[read(x, c), read(weight, c), read(labels, c), write(rows, c), write(gradient, c)],
+      ...(bias ? [read(bias, c)] : []),
+      ...(control ? [write(control, c)] : []),
+    ],
+    grid: [1, Math.ceil(m / (tile.wy * tile.rows)), c.replicas],
+    choice,
+  };
+};
+
 const linearGradInput: Lowering = (d, c) => {
   const [dy, weight, saved] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor?];
   const m = dy.padded[0]!;
@@ -150,6 +191,7 @@ const linearGradWeight: Lowering = (d, c) => {
 
 export const denseKernels: Record<string, Lowering> = {
   linear,
+  linear_cross_entropy: linearCrossEntropy,
   linear_grad_input: linearGradInput,
   linear_grad_weight: linearGradWeight,
 };

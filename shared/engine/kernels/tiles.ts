@@ -25,6 +25,7 @@ export interface Tile {
 /** Kernels that come in tiles. */
 export type TiledOp =
   | 'linear'
+  | 'linear_cross_entropy'
   | 'linear_grad_input'
   | 'linear_grad_weight'
   | 'conv2d'
@@ -94,6 +95,7 @@ function tilesOf(s: TileShape, c: LoweringContext): Tile[] {
 }
 
 function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
+  if (s.op === 'linear_cross_entropy') return scoreTiles(s, c);
   if (s.op === 'conv2d' || s.op === 'conv2d_grad_input') return stripTiles(s, c);
   if (s.op === 'conv2d_grad_weight') return tapTiles(s, c);
   return s.op === 'linear_grad_weight' ? outerTiles(s, c) : productTiles(s, c);
@@ -145,6 +147,26 @@ function productTiles(s: TileShape, c: LoweringContext): Tile[] {
     { rows: 2 * tall, columns4: wide, wx: 4, wy: 1 },
     { rows: tall, columns4: 1, wx: 4, wy: 4 },
   ];
+}
+
+/** Rows of a batch, all their scores: the loss needs them together. */
+function scoreTiles({ columns4 }: TileShape, c: LoweringContext): Tile[] {
+  const shapes =
+    c.family === 'gpu'
+      ? ([
+          [1, 64],
+          [1, 32],
+          [2, 32],
+        ] as const)
+      : ([
+          [4, 8],
+          [2, 8],
+          [1, 8],
+          [4, 4],
+        ] as const);
+  // More than 16 vec4s of sums spill.
+  const fitting = shapes.filter(([rows]) => rows === 1 || rows * columns4 <= 16);
+  return fitting.map(([rows, wy]) => ({ rows, columns4, wx: 1, wy }));
 }
 
 /** Vec4s of features by columns. */

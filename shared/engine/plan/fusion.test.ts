@@ -128,6 +128,34 @@ describe('fuse()', () => {
     expect(graph.nodes[0]!.inputs).toEqual([dy.id, x.id, y.id, x.id]);
   });
 
+  it('makes a layer of few scores and its cross-entropy one node', () => {
+    const net = (classes: number, features = 3) => {
+      const graph = new Graph();
+      const x = graph.create('x', [4, features], { role: 'external' });
+      const labels = graph.create('labels', [4], { dtype: 'u32', role: 'external' });
+      const w = graph.parameter('w', [features, classes], 2, init);
+      const y = graph.one('linear', [x, w, graph.parameter('b', [classes], 1, init)], {}, 'y');
+      const attrs = { smoothing: 0.1 };
+      const [rows, d] = graph.apply('softmax_cross_entropy', [y, labels], attrs);
+      return { graph, x, w, y, labels, rows: rows!, d: d! };
+    };
+    const { graph, rows, d, labels } = net(5);
+    fuse(graph, new Set([rows.id, d.id]));
+    expect(ops(graph)).toEqual(['linear_cross_entropy']);
+    expect(graph.nodes[0]!.attrs).toEqual({ bias: true, smoothing: 0.1 });
+    expect(graph.nodes[0]!.inputs[3]).toBe(labels.id);
+    expect(graph.nodes[0]!.outputs).toEqual([rows.id, d.id]);
+
+    for (const apart of [net(33), net(5, 1025)]) {
+      fuse(apart.graph, NONE);
+      expect(ops(apart.graph)).toEqual(['linear', 'softmax_cross_entropy']);
+    }
+    // Somebody reads the scores.
+    const kept = net(5);
+    fuse(kept.graph, new Set([kept.y.id]));
+    expect(ops(kept.graph)).toEqual(['linear', 'softmax_cross_entropy']);
+  });
+
   it('says of every product whether it has a bias, fused or not', () => {
     const { graph, x } = linear();
     graph.one('linear', [x, graph.parameter('w2', [3, 5], 2, init)]);

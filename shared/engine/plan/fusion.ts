@@ -1,18 +1,26 @@
 /**
  * Folds small ops into the epilogue of the matrix product, convolution or pool that feeds them, so that
- * they cost no dispatch: activation, activation gradient and the add/replace blend of a seed.
+ * they cost no dispatch: activation, activation gradient and the add/replace blend of a seed; and the
+ * cross-entropy of a few classes into the product that makes their scores.
  * The arithmetic is the same, in the same order; only memory traffic and dispatches go away.
  *
  * Fused nodes keep their op and carry the epilogue in attrs; extra inputs come in this order:
  *   linear, conv2d                            x, weight, [bias], [z, control]
  *   linear_grad_input, conv2d_grad_input      dy, weight, [saved]
  *   max_pool_grad                             dy, x, y, [saved]
+ *   linear_cross_entropy                      x, weight, [bias], labels, [control]
  */
 import type { Graph, Node } from './graph.ts';
 import { FROM_OUTPUT } from './ops-elementwise.ts';
+import { numel } from './shape.ts';
 
 const FORWARD: readonly string[] = ['linear', 'conv2d'];
 const BACKWARD: readonly string[] = ['linear_grad_input', 'conv2d_grad_input', 'max_pool_grad'];
+
+/** Most scores of a row that one invocation holds in registers, padding included. */
+const MAX_CLASSES = 32;
+/** Longest sum that one invocation a row still does as fast as the tiles of a product. */
+const MAX_FEATURES = 1024;
 
 /** @param kept Ids of tensors somebody reads after the run; they are not fused away. */
 export function fuse(graph: Graph, kept: ReadonlySet<number>): void {
@@ -48,11 +56,29 @@ export function fuse(graph: Graph, kept: ReadonlySet<number>): void {
         id,
         (uses.get(id) ?? []).map((u) => (u === user ? node : u)),
       );
-    producer.set(user.outputs[0]!, node);
+    for (const id of user.outputs) producer.set(id, node);
+  };
+
+  /** Makes a layer of scores and its loss one node, if nobody else reads the scores. */
+  const absorbLoss = (node: Node, index: number): boolean => {
+    if (node.op !== 'linear') return false;
+    const loss = soleUser(node);
+    if (loss?.op !== 'softmax_cross_entropy' || loss.inputs[0] !== node.outputs[0]) return false;
+    const weight = graph.tensor(node.inputs[1]!);
+    const features = numel(weight.padded.slice(0, -1));
+    if (weight.padded.at(-1)! > MAX_CLASSES || features > MAX_FEATURES) return false;
+    const [, labels, ...control] = loss.inputs;
+    const maker = producer.get(labels!);
+    if (maker && graph.nodes.indexOf(maker) > index) return false;
+    const { smoothing } = loss.attrs;
+    absorb(node, loss, smoothing === undefined ? {} : { smoothing }, [labels!, ...control]);
+    node.op = 'linear_cross_entropy';
+    return true;
   };
 
   graph.nodes.forEach((node, index) => {
     if (dead.has(node)) return;
+    if (absorbLoss(node, index)) return;
     if (FORWARD.includes(node.op)) {
       const blend = soleUser(node);
       if (blend?.op === 'blend' && blend.inputs[1] === node.outputs[0]) {

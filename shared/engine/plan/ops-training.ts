@@ -48,6 +48,16 @@ export const trainingOps: Record<string, OpDefinition> = {
   },
   softmax_cross_entropy: loss('softmax_cross_entropy'),
   mse: loss('mse'),
+  // A linear layer and the cross-entropy of its scores in one dispatch: only fusion.ts makes it.
+  // inputs x [B, F], weight [F, K][, bias], labels [B][, control]; attrs bias, smoothing; outputs as
+  // softmax_cross_entropy
+  linear_cross_entropy: {
+    infer([x, weight]) {
+      const batch = x!.shape[0]!;
+      const logits = { shape: [batch, weight!.shape.at(-1)!] };
+      return [{ shape: [batch, 4] }, { ...logits, padded: [batch, weight!.padded.at(-1)!] }];
+    },
+  },
   // inputs row statistics, control, metrics: metrics[row of the step, replica] = (loss, correct, 0, 0);
   // also advances the step counter of a plan that has no optimizer
   metrics_reduce: NONE,

@@ -49,7 +49,7 @@ export interface Plan {
   /** Slot buffers the backend allocates: name and elements. */
   slots: { name: string; elements: number }[];
   parameters: PlannedParameter[];
-  /** Elements of the parameter arena for one replica. */
+  /** Elements between two replicas in the parameter arena; 0 when they share one copy. */
   parameterElements: number;
   /** Tensors the caller reads after a run, by the names given to {@link makePlan}. */
   outputs: Record<string, PlannedTensor>;
@@ -88,13 +88,19 @@ export function makePlan(
   graph: Graph,
   replicas: number,
   outputs: Readonly<Record<string, Tensor>> = {},
-  arena?: { parameters: readonly PlannedParameter[]; elements: number },
+  arena?: {
+    parameters: readonly PlannedParameter[];
+    elements: number;
+    /** All replicas read the one copy of the parameters; for plans that only evaluate. */
+    shared?: boolean;
+  },
 ): Plan {
   const kept = new Set(Object.values(outputs).map((t) => t.aliasOf ?? t.id));
   fuse(graph, kept);
   const layout = arena
     ? { parameters: [...arena.parameters], elements: arena.elements }
     : layoutParameters(graph);
+  const stride = arena?.shared ? 0 : layout.elements;
   const offsetOf = new Map(layout.parameters.map((p) => [p.name, p.offset]));
   const parameterName = new Map(graph.parameters.map((p) => [p.tensorId, p.name]));
   const root = (id: number): Tensor => {
@@ -140,7 +146,7 @@ export function makePlan(
         throw new RangeError(`Cannot place "${t.name}": the arena has no parameter for it`);
       }
       const buffer = r.role === 'parameter' ? 'parameters' : 'gradients';
-      return { ...common, buffer, offset, replicaStride: layout.elements };
+      return { ...common, buffer, offset, replicaStride: stride };
     }
     if (r.role === 'external') {
       return { ...common, buffer: r.name, offset: 0, replicaStride: r.replicated ? elements : 0 };
@@ -159,7 +165,7 @@ export function makePlan(
     })),
     slots: slotPlan.slotBytes.map((b, i) => ({ name: `slot${i}`, elements: b / 4 })),
     parameters: layout.parameters,
-    parameterElements: layout.elements,
+    parameterElements: stride,
     outputs: Object.fromEntries(Object.entries(outputs).map(([k, t]) => [k, place(t.id)])),
     memory: {
       arenaBytes: slotPlan.slotBytes.reduce((a, b) => a + b, 0),

@@ -2,9 +2,11 @@
 import { permute } from '../../base/permutation.ts';
 import { CONTROL } from '../kernels/control.ts';
 import { numberAttr, stringAttr } from '../plan/op-definition.ts';
+import { linearSizes } from '../plan/ops-dense.ts';
+import { linear } from './dense.ts';
 import { finishStep, metricsOf, ROW } from './metrics.ts';
 import { optimizerReference } from './optimizer.ts';
-import type { ReferenceOp } from './reference-call.ts';
+import type { ReferenceCall, ReferenceOp } from './reference-call.ts';
 
 /** Label of a row that does not count: beyond the end of the data. */
 export const INVALID_LABEL = 0xffff_ffff;
@@ -59,30 +61,41 @@ function argmax(values: Float64Array): number {
  */
 function lossOp(rowLoss: RowLoss): ReferenceOp {
   return (call) => {
-    const t = call.dispatch.inputs[0]!;
-    const [logits, labels] = [call.input(0), call.input(1)];
-    const [rows, gradient] = [call.output(0), call.output(1)];
-    const control = call.dispatch.inputs[2];
-    if (control && call.replica === call.replicas - 1) {
-      const words = call.buffer(control);
-      words[CONTROL.step] = words[CONTROL.next]!;
-    }
-    const smoothing = Number(call.dispatch.attrs['smoothing'] ?? 0);
-    const [batch, classes, stored] = [t.shape[0]!, t.shape[1]!, t.padded[1]!];
-    rows.fill(0);
-    gradient.fill(0);
-    for (let b = 0; b < batch; b++) {
-      const label = labels[b]!;
-      if (label === INVALID_LABEL) continue;
-      const row = logits.subarray(b * stored, b * stored + classes);
-      const d = gradient.subarray(b * stored, b * stored + classes);
-      const sound = label < classes && row.every((v) => Number.isFinite(v));
-      rows[b * ROW] = sound ? rowLoss(row, label, d, smoothing) : Number.NaN;
-      rows[b * ROW + 1] = argmax(row) === label ? 1 : 0;
-      rows[b * ROW + 2] = 1;
-      for (let k = 0; k < classes; k++) d[k] = sound ? d[k]! / batch : Number.NaN;
-    }
+    const { shape, padded } = call.dispatch.inputs[0]!;
+    const sizes = { batch: shape[0]!, classes: shape[1]!, stored: padded[1]! };
+    lossOf(rowLoss, call, call.input(0), sizes, 1);
   };
+}
+
+/** @param at Index of the labels among the inputs; behind them, where given, the control buffer. */
+function lossOf(
+  rowLoss: RowLoss,
+  call: ReferenceCall,
+  logits: Float64Array,
+  { batch, classes, stored }: { batch: number; classes: number; stored: number },
+  at: number,
+): void {
+  const labels = call.input(at);
+  const [rows, gradient] = [call.output(0), call.output(1)];
+  const control = call.dispatch.inputs[at + 1];
+  if (control && call.replica === call.replicas - 1) {
+    const words = call.buffer(control);
+    words[CONTROL.step] = words[CONTROL.next]!;
+  }
+  const smoothing = Number(call.dispatch.attrs['smoothing'] ?? 0);
+  rows.fill(0);
+  gradient.fill(0);
+  for (let b = 0; b < batch; b++) {
+    const label = labels[b]!;
+    if (label === INVALID_LABEL) continue;
+    const row = logits.subarray(b * stored, b * stored + classes);
+    const d = gradient.subarray(b * stored, b * stored + classes);
+    const sound = label < classes && row.every((v) => Number.isFinite(v));
+    rows[b * ROW] = sound ? rowLoss(row, label, d, smoothing) : Number.NaN;
+    rows[b * ROW + 1] = argmax(row) === label ? 1 : 0;
+    rows[b * ROW + 2] = 1;
+    for (let k = 0; k < classes; k++) d[k] = sound ? d[k]! / batch : Number.NaN;
+  }
 }
 
 export const trainingReference: Record<string, ReferenceOp> = {
@@ -115,6 +128,15 @@ export const trainingReference: Record<string, ReferenceOp> = {
   },
   softmax_cross_entropy: lossOp(softmaxCrossEntropy),
   mse: lossOp(meanSquaredError),
+  linear_cross_entropy(call) {
+    const [x, weight] = call.dispatch.inputs;
+    const { m, k, n } = linearSizes(x!, weight!);
+    const [classes, labels] = [weight!.shape.at(-1)!, call.dispatch.attrs['bias'] ? 3 : 2];
+    const logits = new Float64Array(m * n);
+    linear(call.input(0), call.input(1), logits, { m, k, n });
+    if (labels === 3) for (let i = 0; i < m * n; i++) logits[i]! += call.input(2)[i % n]!;
+    lossOf(softmaxCrossEntropy, call, logits, { batch: m, classes, stored: n }, labels);
+  },
   metrics_reduce(call) {
     const [, control, metrics] = call.dispatch.inputs;
     finishStep(call, call.buffer(control!), call.buffer(metrics!), metricsOf(call.input(0)));

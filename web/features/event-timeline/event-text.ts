@@ -16,7 +16,10 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   command: 'growth',
   gate: 'growth',
   transition: 'growth',
+  pace: 'growth',
   fold: 'growth',
+  'alpha-landscape': 'growth',
+  contribution: 'growth',
   governor: 'training',
   checkpoint: 'system',
   notice: 'system',
@@ -52,10 +55,20 @@ export function eventText(event: RunEvent): string {
       const [from, to] = [STAGE_LOOKS[event.from].label, STAGE_LOOKS[event.to].label];
       return `${who} in ${event.layerId}: ${from} → ${to} (${event.cause})`;
     }
+    case 'pace': {
+      const pace = event.rate === 0 ? 'stands' : `goes at ${formatShare(event.rate)} of its pace`;
+      return `Blending of ${event.seedId} in ${event.layerId} ${pace} at α ${event.alpha.toFixed(2)} (${event.curve}: ${formatMeasured(event.value)}, bound ${event.threshold})`;
+    }
     case 'fold':
       return event.folded
         ? `${event.seedId} folded into ${event.layerId} (${event.reason}): ${event.parametersBefore} → ${event.parametersAfter} parameters, ${event.dispatchesBefore} → ${event.dispatchesAfter} dispatches`
         : `${event.seedId} in ${event.layerId} stays a graft: ${event.reason}`;
+    case 'alpha-landscape':
+      return `${event.seedId} in ${event.layerId}: loss over alpha is lowest at ${formatMeasured(event.best)}, full weight gains ${formatMeasured(event.benefit)}`;
+    case 'contribution':
+      return `Contributions (removal, Shapley): ${event.seeds
+        .map((s) => `${s.seedId} ${formatMeasured(s.removal)}, ${formatMeasured(s.shapley)}`)
+        .join('; ')}`;
     case 'governor':
       return `Governor went back to step ${event.restoredStep}: ${event.cause}${remedyText(event.remedy)}`;
     case 'checkpoint':

@@ -28,6 +28,15 @@ const BLENDS: Record<BlendMode, string> = {
   gate: 'Gate',
 };
 
+const CURVES: Record<AlphaCurve, string> = {
+  linear: 'Linear',
+  cosine: 'Cosine',
+  sigmoid: 'Sigmoid',
+  'performance-linked': 'Slows while the loss rises',
+  'drift-controlled': 'Waits while outputs drift',
+  'gradient-gated': 'Waits while gradients jump',
+};
+
 const formatNames = (names: readonly string[] | undefined): string => (names ?? []).join(', ');
 const parseNames = (text: string): string[] | undefined => {
   const names = text.split(/[\s,;]+/).filter((name) => name !== '');
@@ -126,7 +135,7 @@ export function GrowthSettings() {
                 <SelectField
                   label="Alpha curve"
                   value={growth.alphaCurve}
-                  options={AlphaCurve.options.map((value) => ({ value, label: value }))}
+                  options={AlphaCurve.options.map((value) => ({ value, label: CURVES[value] }))}
                   onChange={(alphaCurve) => editGrowth({ alphaCurve })}
                 />
               </div>

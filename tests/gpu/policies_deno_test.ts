@@ -1,0 +1,68 @@
+/** What policies measure, on a real adapter: the same runs as the unit tests of shared/tolaria. */
+import assert from 'node:assert/strict';
+import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import {
+  advance,
+  follow,
+  germinate,
+  openTiny,
+  runTiny,
+  tinyDataset,
+  tinyExperiment,
+} from '../../shared/tolaria/_test-run.ts';
+import { AlphaEvaluator } from '../../shared/tolaria/alpha-evaluator.ts';
+
+const backend = await createGpuBackend(navigator.gpu);
+/** The device outlives each of the tests. */
+const options = { sanitizeOps: false, sanitizeResources: false } as const;
+const test = (name: string, run: () => Promise<void>) =>
+  Deno.test(`policies/${name}`, options, run);
+
+test('alpha settings as replicas give the losses of evaluations one by one', async () => {
+  const hosts = [
+    {
+      host: { kind: 'mlp' as const, hidden: [5] },
+      input: [3],
+      layer: 'fc1',
+      blueprint: 'widen-3',
+      replicas: 2,
+    },
+    {
+      host: { kind: 'cnn' as const, channels: [3], pool: 'avg' as const },
+      input: [4, 5, 2],
+      layer: 'conv1',
+      blueprint: 'conv3x3-2',
+      replicas: 1,
+    },
+  ];
+  for (const { host, input, layer, blueprint, replicas } of hosts) {
+    const { trainer } = await openTiny({
+      ...{ backend, dataset: tinyDataset(input) },
+      experiment: tinyExperiment({ host, replicas }),
+    });
+    await follow(trainer, { 1: [germinate(layer, blueprint)], 11: [advance(layer)] }, 34);
+    const evaluator = await AlphaEvaluator.create(trainer.runtime, trainer.experiment, 7);
+    const alphas = [0, 0.25, 0.5, 0.75, 1, 0.1, 0.3, 0.6, 0.9];
+    const fused = await evaluator.losses(alphas.map((a) => new Map([['s1', a]])));
+    for (const [i, a] of alphas.entries()) {
+      const row = trainer.growth.alphas(34).map((x, c) => (c === 0 ? x : a));
+      const { loss } = await trainer.runtime.evaluate('validation', row);
+      const mean = loss.reduce((x, y) => x + y, 0) / replicas;
+      assert.ok(Math.abs(fused[i]! - mean) <= 1e-6 * Math.abs(mean), `${fused[i]} != ${mean}`);
+    }
+    evaluator.dispose();
+    trainer.dispose();
+  }
+});
+
+test('a landscape at graft time changes no bit of the run', async () => {
+  const life = { 1: [germinate('fc1', 'widen-3')], 12: [advance('fc1')] };
+  const digests: string[] = [];
+  for (const alphaLandscape of ['off', 'show'] as const) {
+    const experiment = tinyExperiment({ growth: { alphaLandscape } });
+    const run = await runTiny({ backend, experiment }, life);
+    digests.push(run.digest);
+    run.trainer.dispose();
+  }
+  assert.equal(digests[0], digests[1]);
+});
