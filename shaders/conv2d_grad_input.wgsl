@@ -5,7 +5,8 @@
 //
 // Shapes     dy [R, B, OH, OW, O], weight [R, KH, KW, C, O], saved, dx [R, B, H, W, C]; C, O
 //            multiples of 4; STRIPS = B H PER_ROW pieces of input rows
-// Grid       one invocation per strip of TX pixels of a row and TN4 vec4s of channels; z: replica.
+// Grid       one invocation per strip of TX pixels of a row and TN4 vec4s of channels; z: replica,
+//            in FOLDS layers where the strips are too many for one dimension.
 //            ACROSS: neighbours in x take different strips, else different channels
 // Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, vec4s of o, kx
 //            and the vec4 in order
@@ -19,6 +20,9 @@ enable subgroups;
 override WX: u32 = 8u;
 override WY: u32 = 8u;
 override STRIPS: u32;
+//% if FOLDS > 1
+override GROUPS: u32;    // workgroups of strips in one of the FOLDS layers of z
+//% end
 override PER_ROW: u32;   // strips in an input row
 override H: u32;
 override W: u32;
@@ -48,13 +52,19 @@ fn conv2d_grad_input(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(workgroup_id) group: vec3u,
 ) {
+//% if FOLDS > 1
+  let replica = group.z / ${FOLDS}u;
+  let fold = group.z % ${FOLDS}u * GROUPS;
+//% else
   let replica = group.z;
+  let fold = 0u;
+//% end
 //% if ACROSS
-  let index = group.x * WX + local.x;
+  let index = (fold + group.x) * WX + local.x;
   let column = (group.y * WY + local.y) * ${TN4}u;
   let next = 1u;
 //% else
-  let index = group.y * WY + local.y;
+  let index = (fold + group.y) * WY + local.y;
   let column = group.x * WX * ${TN4}u + local.x;
   let next = WX;
 //% end

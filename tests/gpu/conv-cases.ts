@@ -230,12 +230,27 @@ const globalPools: ParityCase[] = (
   },
 }));
 
+/** More strips than one dimension of a grid has workgroups, on adapters of both kinds. */
+const manyStrips: ParityCase = {
+  name: 'conv2d/more-strips-than-workgroups',
+  tolerance: SUMS,
+  build: (b) => {
+    const x = b.input('x', [1, 600_000, 1, 1]);
+    const attrs = { stride: 1, padding: 0 };
+    const w = b.weight('w', [2, 1, 1, 1]);
+    const y = b.graph.one('conv2d', [x, w], attrs, 'y');
+    const back = { ...attrs, height: 600_000, width: 1 };
+    return { y, dx: b.graph.one('conv2d_grad_input', [y, w], back, 'dx') };
+  },
+};
+
 export const convCases: readonly ParityCase[] = [
   ...forward,
   ...epilogues,
   ...blends,
   ...gradInput,
   ...gradWeight,
+  manyStrips,
   ...pools,
   ...pooledSlopes,
   ...globalPools,

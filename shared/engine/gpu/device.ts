@@ -43,8 +43,19 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   };
 }
 
+export interface DeviceOptions {
+  /**
+   * `adapter`: what the adapter can give; `default`: WebGPU's guaranteed limits and no optional
+   * feature, as on the smallest adapters. @default {'adapter'}
+   */
+  limits?: 'adapter' | 'default';
+}
+
 /** @throws {NoAdapterError} If WebGPU is absent or offers no adapter; the message names the fix. */
-export async function openDevice(gpu: GPU | undefined): Promise<OpenDevice> {
+export async function openDevice(
+  gpu: GPU | undefined,
+  { limits = 'adapter' }: DeviceOptions = {},
+): Promise<OpenDevice> {
   if (!gpu) {
     throw new NoAdapterError(
       'Cannot find WebGPU here: use a current Chrome, Edge or Deno, or run on the reference engine',
@@ -55,6 +66,10 @@ export async function openDevice(gpu: GPU | undefined): Promise<OpenDevice> {
     throw new NoAdapterError(
       'Cannot find a GPU adapter: install a graphics driver (on Debian or Ubuntu the software one is "apt-get install mesa-vulkan-drivers"), or run on the reference engine',
     );
+  }
+  if (limits === 'default') {
+    const device = await adapter.requestDevice({ label: 'esper' });
+    return { device, adapter: describeAdapter(adapter), quads: false };
   }
   const requiredLimits: Record<string, number> = {};
   for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];

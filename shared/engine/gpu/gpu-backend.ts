@@ -2,7 +2,7 @@
  * Runs plans on WebGPU. A plan is prepared once (pipelines, slot buffers, bind groups); running it
  * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
  */
-import { DeviceLostError } from '../../base/errors.ts';
+import { DeviceLostError, messageOf } from '../../base/errors.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import { MAX_GROUPS } from '../kernels/kernel-call.ts';
@@ -21,6 +21,9 @@ import { Readback } from './readback.ts';
 
 /** Dispatches per submit; bounds how long the device works without a break. */
 const MAX_DISPATCHES_PER_SUBMIT = 4096;
+
+/** How runtimes that throw at once name the loss of a device. */
+const LOST = /device (is|was) lost/i;
 
 interface GpuBuffer extends DeviceBuffer {
   gpu: GPUBuffer;
@@ -73,7 +76,11 @@ export class GpuBackend implements Backend {
       return this.#lostMessage;
     });
     device.addEventListener('uncapturederror', (event) => {
-      this.#uncaptured ??= (event as GPUUncapturedErrorEvent).error.message;
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#uncaptured ??=
+        error instanceof GPUOutOfMemoryError
+          ? outOfMemory('what this run needs', null)
+          : error.message;
     });
   }
 
@@ -81,14 +88,11 @@ export class GpuBackend implements Backend {
     const bytes = Math.max(16, elements * 4);
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {
       throw new RangeError(
-        `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds (${this.device.limits.maxStorageBufferBindingSize}); use a smaller batch or fewer replicas`,
+        `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds at once (maxStorageBufferBindingSize is ${this.device.limits.maxStorageBufferBindingSize}); use a smaller batch, micro-batches, fewer replicas or fewer rows`,
       );
     }
-    const gpu = this.device.createBuffer({
-      label,
-      size: bytes,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-    });
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    const gpu = this.#onDevice((device) => device.createBuffer({ label, size: bytes, usage }));
     return { label, elements, gpu };
   }
 
@@ -97,13 +101,11 @@ export class GpuBackend implements Backend {
   }
 
   writeFloats(buffer: DeviceBuffer, data: Float32Array<ArrayBuffer>, offset = 0): void {
-    this.#alive();
-    this.device.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data);
+    this.#onDevice((d) => d.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data));
   }
 
   writeWords(buffer: DeviceBuffer, data: Uint32Array<ArrayBuffer>, offset = 0): void {
-    this.#alive();
-    this.device.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data);
+    this.#onDevice((d) => d.queue.writeBuffer((buffer as GpuBuffer).gpu, offset * 4, data));
   }
 
   copy(
@@ -113,16 +115,12 @@ export class GpuBackend implements Backend {
     toOffset: number,
     elements: number,
   ): void {
-    this.#alive();
-    const encoder = this.device.createCommandEncoder({ label: 'copy' });
-    encoder.copyBufferToBuffer(
-      (from as GpuBuffer).gpu,
-      fromOffset * 4,
-      (to as GpuBuffer).gpu,
-      toOffset * 4,
-      elements * 4,
-    );
-    this.device.queue.submit([encoder.finish()]);
+    const [source, target] = [(from as GpuBuffer).gpu, (to as GpuBuffer).gpu];
+    this.#onDevice((device) => {
+      const encoder = device.createCommandEncoder({ label: 'copy' });
+      encoder.copyBufferToBuffer(source, fromOffset * 4, target, toOffset * 4, elements * 4);
+      device.queue.submit([encoder.finish()]);
+    });
   }
 
   async readFloats(buffer: DeviceBuffer, offset = 0, elements = buffer.elements - offset) {
@@ -145,20 +143,34 @@ export class GpuBackend implements Backend {
     requests: readonly { buffer: DeviceBuffer; offset: number; elements: number }[],
   ): Promise<ArrayBuffer[]> {
     this.#alive();
-    const bytes = await this.#readback.read(
-      requests.map((r) => ({
-        buffer: (r.buffer as GpuBuffer).gpu,
-        offset: r.offset * 4,
-        size: r.elements * 4,
-      })),
-    );
-    // An invalid command is a fast no-op in WebGPU: what was read would be a wrong number.
-    if (this.#uncaptured) throw new Error(`Cannot trust the GPU's results: ${this.#uncaptured}`);
-    return bytes;
+    try {
+      const bytes = await this.#readback.read(
+        requests.map((r) => ({
+          buffer: (r.buffer as GpuBuffer).gpu,
+          offset: r.offset * 4,
+          size: r.elements * 4,
+        })),
+      );
+      // An invalid command is a fast no-op in WebGPU: what was read would be a wrong number.
+      if (this.#uncaptured) throw new Error(`Cannot trust the GPU's results: ${this.#uncaptured}`);
+      return bytes;
+    } catch (error) {
+      throw this.#causeOf(error);
+    }
   }
 
   async prepare(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.#alive();
+    try {
+      return await this.#build(plan, bindings);
+    } catch (error) {
+      // Lets the news of a loss in, which is often what the error is about.
+      await Promise.race([this.lost, Promise.resolve()]);
+      throw this.#causeOf(error);
+    }
+  }
+
+  async #build(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     const context: LoweringContext = {
       replicas: plan.replicas,
       parameterElements: plan.parameterElements,
@@ -175,7 +187,20 @@ export class GpuBackend implements Backend {
     for (const call of calls) checkGrid(call);
     const compiled = await Promise.all(calls.map((call) => this.pipelines.get(call)));
     const slots = new Map<string, GpuBuffer>();
-    for (const s of plan.slots) slots.set(s.name, this.createBuffer(s.name, s.elements));
+    this.device.pushErrorScope('out-of-memory');
+    try {
+      for (const s of plan.slots) {
+        slots.set(s.name, this.createBuffer(`${s.largest}" in "${s.name}`, s.elements));
+      }
+    } catch (error) {
+      for (const s of slots.values()) s.gpu.destroy();
+      await this.device.popErrorScope();
+      throw error;
+    }
+    if (await this.device.popErrorScope()) {
+      for (const s of slots.values()) s.gpu.destroy();
+      throw new RangeError(outOfMemory(`plan "${plan.name}"`, plan.memory.arenaBytes));
+    }
     const find = (name: string): GpuBuffer => {
       const buffer = slots.get(name) ?? (bindings.buffers[name] as GpuBuffer | undefined);
       if (!buffer) throw new RangeError(`Cannot bind "${name}" of plan "${plan.name}": no buffer`);
@@ -212,11 +237,14 @@ export class GpuBackend implements Backend {
   }
 
   run(executable: Executable, times: number): void {
-    this.#alive();
-    const { list } = executable as GpuExecutable;
+    this.#onDevice((device) => this.#encode(device, executable as GpuExecutable, times));
+  }
+
+  #encode(device: GPUDevice, executable: GpuExecutable, times: number): void {
+    const { list } = executable;
     const perSubmit = Math.max(1, Math.floor(MAX_DISPATCHES_PER_SUBMIT / Math.max(1, list.length)));
     for (let done = 0; done < times; done += perSubmit) {
-      const encoder = this.device.createCommandEncoder({ label: executable.plan.name });
+      const encoder = device.createCommandEncoder({ label: executable.plan.name });
       const pass = encoder.beginComputePass();
       const count = Math.min(perSubmit, times - done);
       for (let i = 0; i < count; i++) {
@@ -227,7 +255,7 @@ export class GpuBackend implements Backend {
         }
       }
       pass.end();
-      this.device.queue.submit([encoder.finish()]);
+      device.queue.submit([encoder.finish()]);
     }
   }
 
@@ -241,10 +269,34 @@ export class GpuBackend implements Backend {
   }
 
   #alive(): void {
-    if (this.#lostMessage !== null) {
-      throw new DeviceLostError(`Cannot use the GPU: the device was lost (${this.#lostMessage})`);
+    if (this.#lostMessage !== null) throw lossOf(this.#lostMessage);
+  }
+
+  #onDevice<T>(work: (device: GPUDevice) => T): T {
+    this.#alive();
+    try {
+      return work(this.device);
+    } catch (error) {
+      throw this.#causeOf(error);
     }
   }
+
+  /** The loss of the device where an error is one: some runtimes say so before `lost` resolves. */
+  #causeOf(error: unknown): unknown {
+    if (error instanceof DeviceLostError) return error;
+    if (this.#lostMessage !== null) return lossOf(this.#lostMessage);
+    return LOST.test(messageOf(error)) ? lossOf(messageOf(error)) : error;
+  }
+}
+
+function lossOf(message: string): DeviceLostError {
+  return new DeviceLostError(`Cannot use the GPU: the device was lost (${message})`);
+}
+
+/** @param bytes What was asked for, where it is known. */
+function outOfMemory(what: string, bytes: number | null): string {
+  const size = bytes === null ? '' : ` (${Math.ceil(bytes / 2 ** 20)} MiB)`;
+  return `Cannot allocate ${what}${size}: the device is out of memory; use a smaller batch, micro-batches or fewer replicas, or close what else uses the GPU`;
 }
 
 /** To the end of the buffer: tables such as `control` are longer than the graph knows. */

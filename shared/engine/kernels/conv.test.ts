@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../plan/autodiff.ts';
 import { MAX_LOOP_ITERATIONS, weightGradientPartials } from '../plan/ops-conv.ts';
+import { MAX_GROUPS } from './kernel-call.ts';
 import { lowerAll, TestGraph } from './lowering.test-support.ts';
+
+const INIT = { kind: 'ones', fanIn: 1, fanOut: 1 } as const;
 
 interface Size {
   batch: number;
@@ -29,6 +32,58 @@ function gradWeight(s: Size, family: 'software' | 'gpu' = 'software') {
   );
   return lowerAll(t, 2, family)[0]!;
 }
+
+describe('grids larger than one dimension', () => {
+  const families = ['software', 'gpu'] as const;
+
+  it.each(families)('fold the strips of a convolution into the third, for %s', (family) => {
+    const t = new TestGraph();
+    // About 2.5 million images of two rows: 5 million strips.
+    const x = t.input('x', 2_500_003, 2, 3, 4);
+    const w = t.weight('w', 3, 3, 4, 4);
+    const y = t.one('conv2d', [x, w], { stride: 1, padding: 1 });
+    const attrs = { stride: 1, padding: 1, height: 2, width: 3 };
+    t.one('conv2d_grad_input', [y, w], attrs);
+    for (const { constants: c, defines, grid } of lowerAll(t, 3, family)) {
+      for (const n of grid) expect(n).toBeLessThanOrEqual(MAX_GROUPS);
+      const folds = defines['FOLDS'] as number;
+      expect(folds).toBeGreaterThan(1);
+      expect(grid[2]).toBe(3 * folds);
+      const [along, size] = defines['ACROSS'] ? [grid[0], c['WX']!] : [grid[1], c['WY']!];
+      expect(c['GROUPS']).toBe(along);
+      expect(along * size * folds).toBeGreaterThanOrEqual(c['STRIPS']!);
+      expect(defines['STRIP_EDGE']).toBe(1);
+    }
+  });
+
+  it('leave the text of a convolution that needs no fold alone', () => {
+    const t = new TestGraph();
+    t.one('conv2d', [t.input('x', 2, 5, 5, 4), t.weight('w', 3, 3, 4, 4)], {
+      ...{ stride: 1, padding: 1 },
+    });
+    const [call] = lowerAll(t);
+    expect(call!.defines['FOLDS']).toBe(1);
+    expect(call!.constants).not.toHaveProperty('GROUPS');
+  });
+
+  it.each(families)('fold lines of numbers into the second, for %s', (family) => {
+    const t = new TestGraph();
+    const x = t.input('x', 3_000_000, 8);
+    const y = t.one('activation', [t.one('add', [x, x])], { kind: 'gelu' });
+    t.one('slice', [t.one('mul', [y, y])], { axis: 1, start: 0, length: 4 });
+    const depthwise = t.graph.parameter('dw', [1, 1, 1, 8], 1, INIT);
+    const image = t.input('image', 3_000_000, 1, 3, 8);
+    t.one('conv2d', [image, depthwise], { stride: 1, padding: 0, groups: 8 });
+    const calls = lowerAll(t, 2, family);
+    for (const { grid } of calls) {
+      for (const n of grid) expect(n).toBeLessThanOrEqual(MAX_GROUPS);
+      expect(grid[2]).toBe(2);
+    }
+    // 6 million vec4s in workgroups of 64.
+    expect(calls[0]!.grid[0] * calls[0]!.grid[1] * 64).toBeGreaterThanOrEqual(6_000_000);
+    expect(calls.at(-1)!.grid[1]).toBeGreaterThan(1);
+  });
+});
 
 describe('convolution lowering', () => {
   it('covers every pixel and channel with tiles', () => {

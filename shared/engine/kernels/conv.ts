@@ -19,6 +19,7 @@ import {
   BLEND_CODE,
   controlConstants,
   lineGrid,
+  MAX_GROUPS,
   read,
   write,
 } from './kernel-call.ts';
@@ -47,15 +48,17 @@ function strips(
   const { tile } = choice;
   const perRow = Math.ceil(width / tile.rows);
   const total = lines * perRow;
-  const [across, down] = [
-    tile.across ? total : Math.ceil(columns4 / tile.columns4),
-    tile.across ? Math.ceil(columns4 / tile.columns4) : total,
-  ];
+  const size1 = tile.across ? tile.wx : tile.wy;
+  // More strips than a dimension has workgroups lie in several layers of the third.
+  const folds = Math.ceil(total / (size1 * MAX_GROUPS));
+  const groups = Math.ceil(total / (size1 * folds));
+  const columnGroups = Math.ceil(
+    Math.ceil(columns4 / tile.columns4) / (tile.across ? tile.wy : tile.wx),
+  );
   const columnsAtOnce = tile.columns4 * (tile.across ? tile.wy : tile.wx);
   const grid: KernelCall['grid'] = [
-    Math.ceil(across / tile.wx),
-    Math.ceil(down / tile.wy),
-    c.replicas,
+    ...(tile.across ? ([groups, columnGroups] as const) : ([columnGroups, groups] as const)),
+    c.replicas * folds,
   ];
   return {
     defines: {
@@ -64,10 +67,17 @@ function strips(
       QUAD: tile.quad ? 1 : 0,
       ACROSS: tile.across ? 1 : 0,
       PIXEL_EDGE: width % tile.rows === 0 ? 0 : 1,
-      STRIP_EDGE: total % (tile.across ? tile.wx : tile.wy) === 0 ? 0 : 1,
+      STRIP_EDGE: total === groups * size1 * folds ? 0 : 1,
+      FOLDS: folds,
       COLUMN_EDGE: columns4 % columnsAtOnce === 0 ? 0 : 1,
     },
-    constants: { WX: tile.wx, WY: tile.wy, STRIPS: total, PER_ROW: perRow },
+    constants: {
+      WX: tile.wx,
+      WY: tile.wy,
+      STRIPS: total,
+      PER_ROW: perRow,
+      ...(folds > 1 ? { GROUPS: groups } : {}),
+    },
     grid,
     choice,
   };

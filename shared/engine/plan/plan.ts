@@ -46,8 +46,8 @@ export interface Plan {
   name: string;
   replicas: number;
   dispatches: Dispatch[];
-  /** Slot buffers the backend allocates: name and elements. */
-  slots: { name: string; elements: number }[];
+  /** Slot buffers the backend allocates: name, elements and the largest tensor that lives there. */
+  slots: { name: string; elements: number; largest: string }[];
   parameters: PlannedParameter[];
   /** Elements between two replicas in the parameter arena; 0 when they share one copy. */
   parameterElements: number;
@@ -133,6 +133,11 @@ export function makePlan(
   );
   const slotOf = new Map(ids.map((id, i) => [id, slotPlan.slotOf[i]!]));
 
+  const largestIn = (slot: number): string => {
+    const inside = ids.filter((_, i) => slotPlan.slotOf[i] === slot).map((id) => graph.tensor(id));
+    return inside.reduce((a, b) => (bytes(b) > bytes(a) ? b : a)).name;
+  };
+
   const place = (id: number): PlannedTensor => {
     const t = graph.tensor(id);
     const r = root(id);
@@ -163,7 +168,11 @@ export function makePlan(
       inputs: n.inputs.map(place),
       outputs: n.outputs.map(place),
     })),
-    slots: slotPlan.slotBytes.map((b, i) => ({ name: `slot${i}`, elements: b / 4 })),
+    slots: slotPlan.slotBytes.map((b, i) => ({
+      name: `slot${i}`,
+      elements: b / 4,
+      largest: largestIn(i),
+    })),
     parameters: layout.parameters,
     parameterElements: stride,
     outputs: Object.fromEntries(Object.entries(outputs).map(([k, t]) => [k, place(t.id)])),
