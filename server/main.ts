@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { InputError, messageOf } from '#shared/base/errors.ts';
-import { LIBRARY_NAMES, libraryBlueprint } from '#shared/blueprints/library.ts';
+import { CATALOGUE, LIBRARY_NAMES, libraryBlueprint } from '#shared/blueprints/library.ts';
 import {
   type Config,
   ENVIRONMENT_NAMES,
@@ -100,7 +100,7 @@ async function serve(config: Config): Promise<number> {
   const stop = new AbortController();
   const { storage, close } = await openEmbedded(config, log);
   const deps = appDeps(config, storage, stop.signal, log);
-  for (const name of LIBRARY_NAMES) {
+  for (const name of new Set([...LIBRARY_NAMES, ...CATALOGUE])) {
     await registerBlueprint(deps.meta, libraryBlueprint(name), clock.wallTime());
   }
   const app = createApp(deps);

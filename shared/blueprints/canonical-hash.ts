@@ -51,10 +51,17 @@ function attributesOf(node: BlueprintNode): Record<string, unknown> {
         stride: node.stride,
         bias: node.bias,
         init: node.init,
+        // Absent where it is not so: identities from before it existed hold.
+        ...(node.depthwise ? { depthwise: true } : {}),
       };
+    case 'gain':
+    case 'norm':
+      return { init: node.init };
     case 'activation':
       return { activation: node.activation };
     case 'add':
+    case 'multiply':
+    case 'pool':
       return {};
   }
 }

@@ -12,6 +12,7 @@ import type {
   BlueprintNode,
   Dimension,
   HostShape,
+  Initializer,
 } from '../contracts/blueprint.ts';
 
 export type Shape = readonly number[];
@@ -150,7 +151,13 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
           break;
         }
         const channels = resolve(node.channels, host);
+        if (node.depthwise && channels !== inChannels) {
+          fail(
+            `depthwise node "${node.id}" has ${channels} channels, must have the ${inChannels} it reads`,
+          );
+        }
         const taps = node.kernelSize * node.kernelSize;
+        const fanIn = node.depthwise ? 1 : inChannels;
         const extent = (size: number) =>
           Math.floor((size + 2 * geometry.padding - node.kernelSize) / geometry.stride) + 1;
         const shape = [extent(height), extent(width), channels];
@@ -158,9 +165,9 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
         addParameters(
           parameters,
           node,
-          [node.kernelSize, node.kernelSize, inChannels, channels],
-          taps * inChannels,
-          taps * channels,
+          [node.kernelSize, node.kernelSize, fanIn, channels],
+          taps * fanIn,
+          taps * (node.depthwise ? 1 : channels),
         );
         convolutions.set(node.id, geometry);
         shapes.set(node.id, shape);
@@ -169,6 +176,40 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
       case 'activation':
         shapes.set(node.id, input);
         break;
+      case 'gain': {
+        const channels = input[input.length - 1]!;
+        addParameters(parameters, { ...node, bias: false }, [1, 1, 1, channels], 1, 1);
+        shapes.set(node.id, input);
+        break;
+      }
+      case 'norm': {
+        const channels = input[input.length - 1]!;
+        if (channels < 2) {
+          fail(`norm node "${node.id}" reads ${show(input)}, must read at least two channels`);
+        }
+        addParameters(parameters, { ...node, bias: true }, [channels], channels, channels);
+        shapes.set(node.id, input);
+        break;
+      }
+      case 'pool': {
+        if (input.length !== 3) {
+          fail(`pool node "${node.id}" reads ${show(input)}, must read [height, width, channels]`);
+        }
+        shapes.set(node.id, [input[2]!]);
+        break;
+      }
+      case 'multiply': {
+        const other = shapes.get(node.inputs[1]) as Shape;
+        const isGate = other.length === 1 && other[0] === input[input.length - 1];
+        if (!same(input, other) && !isGate) {
+          fail(
+            `node "${node.id}" multiplies "${node.inputs[0]}" of ${show(input)} by ` +
+              `"${node.inputs[1]}" of ${show(other)}, which must be equal or one number a channel`,
+          );
+        }
+        shapes.set(node.id, input);
+        break;
+      }
       case 'add': {
         const other = shapes.get(node.inputs[1]) as Shape;
         if (!same(input, other)) {
@@ -241,7 +282,7 @@ function convGeometry(
 
 function addParameters(
   parameters: BlueprintParameter[],
-  node: Extract<BlueprintNode, { op: 'linear' | 'conv2d' }>,
+  node: { id: string; bias: boolean; init: Initializer },
   shape: number[],
   fanIn: number,
   fanOut: number,

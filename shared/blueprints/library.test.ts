@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../base/random.ts';
 import { Blueprint, type BlueprintNode, type HostShape } from '../contracts/blueprint.ts';
-import { type BlueprintShapes, hostOutputShape, inferShapes } from './ir.ts';
+import { type BlueprintShapes, hostOutputShape, inferShapes, probe } from './ir.ts';
 import {
+  CATALOGUE,
   conv1x1,
   conv3x3,
   LIBRARY_NAMES,
@@ -40,8 +41,12 @@ function forward(
   found: BlueprintShapes,
   weights: Map<string, Float64Array>,
   x: Float64Array,
+  z: Float64Array,
 ): Float64Array {
-  const values = new Map([['x', x]]);
+  const values = new Map([
+    ['x', x],
+    ['z', z],
+  ]);
   const get = (id: string) => values.get(id) as Float64Array;
   for (const node of blueprint.nodes) {
     const input = get(node.inputs[0]);
@@ -55,7 +60,29 @@ function forward(
       return input.map(ACTIVATIONS[node.activation] as (v: number) => number);
     }
     if (node.op === 'add') return input.map((v, i) => v + (get(node.inputs[1])[i] as number));
+    const last = shape.at(-1)!;
+    if (node.op === 'multiply') {
+      const by = get(node.inputs[1]);
+      return input.map((v, i) => v * by[by.length === input.length ? i : i % last]!);
+    }
+    if (node.op === 'pool') {
+      const positions = input.length / last;
+      return new Float64Array(last).map((_, c) =>
+        input.reduce((sum, v, i) => sum + (i % last === c ? v / positions : 0), 0),
+      );
+    }
     const weight = weights.get(`${node.id}.weight`) as Float64Array;
+    if (node.op === 'gain') return input.map((v, i) => v * weight[i % last]!);
+    if (node.op === 'norm') {
+      const shift = weights.get(`${node.id}.bias`)!;
+      return input.map((v, i) => {
+        const row = input.subarray(i - (i % last), i - (i % last) + last);
+        const mean = row.reduce((a, b) => a + b, 0) / last;
+        const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / last;
+        const c = i % last;
+        return ((v - mean) / Math.sqrt(variance + 1e-5)) * weight[c]! + shift[c]!;
+      });
+    }
     const bias = weights.get(`${node.id}.bias`);
     const units = shape[shape.length - 1] as number;
     const output = new Float64Array(size(shape)).map((_, i) => bias?.[i % units] ?? 0);
@@ -82,6 +109,14 @@ function forward(
             const y = r * stride + dr - padding;
             const z = c * stride + dc - padding;
             if (y < 0 || y >= height || z < 0 || z >= width) continue;
+            if (node.depthwise) {
+              for (let u = 0; u < units; u++) {
+                const at = (r * columns + c) * units + u;
+                const value = input[(y * width + z) * channels + u]!;
+                output[at] = output[at]! + value * weight[(dr * k + dc) * units + u]!;
+              }
+              continue;
+            }
             for (let i = 0; i < channels; i++) {
               const value = input[(y * width + z) * channels + i] as number;
               const tap = ((dr * k + dc) * channels + i) * units;
@@ -129,17 +164,18 @@ function birth(blueprint: Blueprint, host: HostShape) {
   // Never negative, as after a ReLU or for pixels: the hard case for units of a seed.
   const draw = (n: number) => new Float64Array(n).map(() => random.uniform());
   const batch = Array.from({ length: BATCH }, () => draw(size(host.input)));
+  const hosts = batch.map(() => draw(size(hostOutputShape(host))));
   const targets = batch.map(() => draw(size(hostOutputShape(host))).map((v) => 4 * v - 2));
   const loss = () => {
     let sum = 0;
     for (const [b, x] of batch.entries()) {
-      const s = forward(blueprint, found, weights, x);
+      const s = forward(blueprint, found, weights, x, hosts[b]!);
       const target = targets[b] as Float64Array;
       for (let i = 0; i < s.length; i++) sum += ((s[i] as number) - (target[i] as number)) ** 2;
     }
     return sum / BATCH;
   };
-  const atBirth = batch.map((x) => forward(blueprint, found, weights, x));
+  const atBirth = batch.map((x, b) => forward(blueprint, found, weights, x, hosts[b]!));
   const seen = new Map([...weights].map(([name, v]) => [name, new Uint8Array(v.length)]));
   for (let step = 0; step < 2; step++) {
     for (const [name, gradient] of gradients(weights, loss)) {
@@ -155,10 +191,11 @@ function birth(blueprint: Blueprint, host: HostShape) {
 }
 
 const cases: [string, HostShape][] = [
-  ...LIBRARY_NAMES.map((name): [string, HostShape] => [
-    name,
-    name.startsWith('conv') ? convHost : linearHost,
-  ]),
+  ...[...new Set([...LIBRARY_NAMES, ...CATALOGUE])].flatMap((name) =>
+    [linearHost, convHost]
+      .filter((host) => probe(libraryBlueprint(name), host).compatible)
+      .map((host): [string, HostShape] => [name, host]),
+  ),
   ['widen-8-gelu', linearHost],
   ['widen-8-sigmoid', linearHost],
 ];
@@ -166,6 +203,7 @@ const cases: [string, HostShape][] = [
 describe('a new seed', () => {
   it.each(cases)('%s adds exactly nothing, and no parameter is dead', (name, host) => {
     const { atBirth, seen } = birth(libraryBlueprint(name), host);
+    expect(atBirth.length).toBeGreaterThan(0);
     for (const output of atBirth) expect(output.every((v) => v === 0)).toBe(true);
     for (const [parameter, marks] of seen) {
       expect([parameter, marks.indexOf(0)]).toEqual([parameter, -1]);
@@ -187,7 +225,8 @@ describe('libraryBlueprint()', () => {
     expect(libraryBlueprint('widen-8')).toEqual(widen(8));
     expect(libraryBlueprint('widen-8-gelu')).toEqual(widen(8, 'gelu'));
     expect(libraryBlueprint('conv3x3-16')).toEqual(conv3x3(16));
-    for (const name of LIBRARY_NAMES) expect(libraryBlueprint(name).name).toBe(name);
+    for (const name of [...LIBRARY_NAMES, ...CATALOGUE])
+      expect(libraryBlueprint(name).name).toBe(name);
   });
 
   it.each([

@@ -20,6 +20,22 @@ type Activation = Extract<BlueprintNode, { op: 'activation' }>['activation'];
 const WIDEN_ACTIVATIONS = ['tanh', 'gelu', 'sigmoid'] as const;
 type WidenActivation = (typeof WIDEN_ACTIVATIONS)[number];
 
+/** Everything there is to choose from, with a size of each family: for the library's page and Urza. */
+export const CATALOGUE: readonly string[] = [
+  'identity',
+  'norm',
+  'low-rank-4',
+  'bottleneck-mlp-8',
+  'residual-mlp-16',
+  'widen-8',
+  'conv1x1',
+  'conv1x1-8',
+  'conv3x3',
+  'conv3x3-8',
+  'depthwise-separable',
+  'squeeze-excite-4',
+];
+
 /** Names offered when none are asked for, in order of preference for either kind of host. */
 export const LIBRARY_NAMES: readonly string[] = [
   'residual-mlp-16',
@@ -94,27 +110,137 @@ export function conv1x1(channels: number): Blueprint {
   );
 }
 
+/** s = g z, a factor for each unit or channel of the host's output; folds into it. `identity` */
+export function identity(): Blueprint {
+  return make('identity', "Rescales each unit of the host's output, and nothing else.", 'any', [
+    { id: 'gain', op: 'gain', inputs: ['z'], init: 'zeros' },
+  ]);
+}
+
+/** s = g norm(z) + b, the host's output normalised over its units or channels. `norm` */
+export function norm(): Blueprint {
+  return make('norm', "Layer norm of the host's output, mixed in by a factor a unit.", 'any', [
+    { id: 'norm', op: 'norm', inputs: ['z'], init: 'zeros' },
+  ]);
+}
+
+/**
+ * s = U tanh(V z), an adapter behind the host with `hidden` units. `bottleneck-mlp-<hidden>`
+ *
+ * Source: Houlsby et al. 2019, arXiv:1902.00751, without its norm.
+ */
+export function bottleneckMlp(hidden: number): Blueprint {
+  return make(
+    sized('bottleneck-mlp', hidden),
+    `The host's output through ${hidden} tanh units and back.`,
+    'linear',
+    [
+      linear('down', 'z', hidden),
+      activation('act', 'down', 'tanh'),
+      linear('up', 'act', 'out', true, 'zeros'),
+    ],
+  );
+}
+
+/** s = K x, one more convolution beside the host's; folds into its kernel. `conv1x1`, `conv3x3` */
+export function parallelConv(kernelSize: 1 | 3): Blueprint {
+  return make(
+    `conv${kernelSize}x${kernelSize}`,
+    `A ${kernelSize}x${kernelSize} convolution beside the host's, without activation.`,
+    'conv2d',
+    [
+      {
+        ...{ id: 'out', op: 'conv2d', inputs: ['x'], channels: 'out', kernelSize },
+        ...{ stride: 'host', bias: true, init: 'zeros' },
+      },
+    ],
+  );
+}
+
+/**
+ * s = K1x1 gelu(D3x3 x), a 3x3 window for each channel alone and then a mix. `depthwise-separable`
+ *
+ * Source: Howard et al. 2017, arXiv:1704.04861, without its norms.
+ */
+export function depthwiseSeparable(): Blueprint {
+  return make(
+    'depthwise-separable',
+    'A 3x3 window for each channel alone, GELU, and a 1x1 convolution that mixes them.',
+    'conv2d',
+    [
+      {
+        ...{ id: 'each', op: 'conv2d', inputs: ['x'], channels: 'in', kernelSize: 3 },
+        ...{ stride: 'host', depthwise: true, bias: true, init: 'kaiming' },
+      },
+      activation('act', 'each', 'gelu'),
+      {
+        ...{ id: 'mix', op: 'conv2d', inputs: ['act'], channels: 'out', kernelSize: 1 },
+        ...{ stride: 1, bias: true, init: 'zeros' },
+      },
+    ],
+  );
+}
+
+/**
+ * s = z tanh(W2 tanh(W1 mean(z))), a factor a channel that depends on the whole image.
+ * `squeeze-excite-<hidden>`
+ *
+ * Source: Hu et al. 2018, arXiv:1709.01507; tanh, which is 0 at 0, takes the place of the sigmoid.
+ */
+export function squeezeExcite(hidden: number): Blueprint {
+  return make(
+    sized('squeeze-excite', hidden),
+    `Rescales each channel by what ${hidden} units make of the whole image.`,
+    'conv2d',
+    [
+      { id: 'squeeze', op: 'pool', inputs: ['z'] },
+      linear('down', 'squeeze', hidden),
+      activation('act', 'down', 'tanh'),
+      linear('up', 'act', 'out', true, 'zeros'),
+      activation('gate', 'up', 'tanh'),
+      { id: 'excite', op: 'multiply', inputs: ['z', 'gate'] },
+    ],
+  );
+}
+
+/** Blueprints without a size. */
+const SINGLE: Record<string, () => Blueprint> = {
+  identity,
+  norm,
+  conv1x1: () => parallelConv(1),
+  conv3x3: () => parallelConv(3),
+  'depthwise-separable': depthwiseSeparable,
+};
+
 /** Largest size of each family; small hosts are what the workbench is for. */
 const FAMILIES: Record<string, { largest: number; build: (size: number) => Blueprint }> = {
   'low-rank': { largest: 64, build: lowRank },
   'residual-mlp': { largest: 512, build: residualMlp },
+  'bottleneck-mlp': { largest: 512, build: bottleneckMlp },
+  'squeeze-excite': { largest: 256, build: squeezeExcite },
   widen: { largest: 512, build: widen },
   conv3x3: { largest: 256, build: conv3x3 },
   conv1x1: { largest: 256, build: conv1x1 },
 };
 
 /**
- * The built-in blueprint of that name: a family and its size, such as `residual-mlp-24`.
+ * The built-in blueprint of that name: one without a size, such as `norm`, or a family and its size,
+ * such as `residual-mlp-24`.
  *
  * @throws {InputError} If there is no such family, or the size is out of its bounds:
  *   `Cannot find blueprint "widen-0": the size of "widen" must be in [1, 512]`
  */
 export function libraryBlueprint(name: string): Blueprint {
+  const single = Object.hasOwn(SINGLE, name) ? SINGLE[name] : undefined;
+  if (single) return single();
   const parts = /^(.+?)-(\d{1,6})(?:-([a-z]+))?$/.exec(name);
   const family = parts?.[1] ?? '';
   const known = Object.hasOwn(FAMILIES, family) ? FAMILIES[family] : undefined;
   if (!parts || !known) {
-    const shapes = Object.keys(FAMILIES).map((each) => `${each}-<size>`);
+    const shapes = [
+      ...Object.keys(FAMILIES).map((each) => `${each}-<size>`),
+      ...Object.keys(SINGLE),
+    ];
     throw new InputError(`Cannot find blueprint "${name}": the library has ${shapes.join(', ')}`);
   }
   const size = Number(parts[2]);

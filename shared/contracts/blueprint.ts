@@ -11,7 +11,7 @@ import { z } from 'zod';
 export const Dimension = z.union([z.number().int().positive(), z.enum(['in', 'out'])]);
 export type Dimension = z.infer<typeof Dimension>;
 
-export const Initializer = z.enum(['zeros', 'kaiming', 'xavier']);
+export const Initializer = z.enum(['zeros', 'ones', 'kaiming', 'xavier']);
 export type Initializer = z.infer<typeof Initializer>;
 
 /**
@@ -38,8 +38,37 @@ export const BlueprintNode = z.discriminatedUnion('op', [
      * padding is host padding - (host kernel - kernel) / 2); 1: keeps the shape (`same` padding).
      */
     stride: z.union([z.literal('host'), z.literal(1)]).default(1),
+    /** Each channel has a window of its own and sees no other; as many channels as it reads. */
+    depthwise: z.literal(true).optional(),
     bias: z.boolean().default(true),
     init: Initializer.default('kaiming'),
+  }),
+  /** One learned factor a channel. */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('gain'),
+    inputs: z.tuple([z.string()]),
+    init: z.enum(['zeros', 'ones']).default('ones'),
+  }),
+  /** Layer norm over the channels of each position, with a scale and a shift for each channel. */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('norm'),
+    inputs: z.tuple([z.string()]),
+    /** What the scale starts at; the shift starts at zero. */
+    init: z.enum(['zeros', 'ones']).default('ones'),
+  }),
+  /** Mean over the positions: [height, width, channels] to [channels]. */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('pool'),
+    inputs: z.tuple([z.string()]),
+  }),
+  /** Product of two equal shapes; the second may be [channels] against every position. */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('multiply'),
+    inputs: z.tuple([z.string(), z.string()]),
   }),
   z.strictObject({
     id: z.string(),

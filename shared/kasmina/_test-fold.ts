@@ -28,7 +28,8 @@ export const FOLDABLE = {
   ]),
   residual: blueprint('mixes-z', 'linear', [
     { id: 'a', op: 'linear', inputs: ['z'], units: 'out' },
-    { id: 'b', op: 'add', inputs: ['a', 'z'] },
+    { id: 'g', op: 'gain', inputs: ['z'] },
+    { id: 'b', op: 'add', inputs: ['a', 'g'] },
     { id: 'c', op: 'linear', inputs: ['x'], units: 'out', bias: false },
     { id: 'd', op: 'add', inputs: ['c', 'b'] },
   ]),
@@ -47,8 +48,17 @@ export const FOLDABLE = {
       { id: 'i', op: 'conv2d', inputs: ['x'], channels: 2, kernelSize: 1, bias: false },
       { id: 'a', op: 'conv2d', inputs: ['i'], channels: 3, kernelSize, stride: 'host' },
       { id: 'b', op: 'conv2d', inputs: ['a'], channels: 'out', kernelSize: 1 },
-      { id: 'c', op: 'conv2d', inputs: ['z'], channels: 'out', kernelSize: 1 },
+      { id: 'h', op: 'gain', inputs: ['z'] },
+      { id: 'c', op: 'conv2d', inputs: ['h'], channels: 'out', kernelSize: 1 },
       { id: 'd', op: 'add', inputs: ['b', 'c'] },
+    ]),
+  separable: (kernelSize: number) =>
+    blueprint(`separable-${kernelSize}`, 'conv2d', [
+      {
+        ...{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 'in', kernelSize },
+        ...{ stride: 'host', depthwise: true },
+      },
+      { id: 'b', op: 'conv2d', inputs: ['a'], channels: 'out', kernelSize: 1 },
     ]),
 } as const;
 

@@ -5,7 +5,7 @@
 import { inferShapes } from '../blueprints/ir.ts';
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import { FoldRefusal, type ParameterValues } from './fold-dense.ts';
-import { identityMatrix, type Matrix, matrix, multiply } from './matrix.ts';
+import { diagonal, identityMatrix, type Matrix, matrix, multiply, scaleColumns } from './matrix.ts';
 
 type ConvHost = Extract<HostShape, { kind: 'conv2d' }>;
 
@@ -53,15 +53,25 @@ export function convForm(
       case 'conv2d': {
         const inChannels = shapes.get(node.inputs[0])!.at(-1)!;
         const channels = shapes.get(node.id)!.at(-1)!;
-        const size = node.kernelSize ** 2 * inChannels * channels;
-        const weight = values(`${node.id}.weight`, size);
-        const taps = tapsOf(weight, node.kernelSize, inChannels, channels);
+        const rows = node.depthwise ? 1 : inChannels;
+        const weight = values(`${node.id}.weight`, node.kernelSize ** 2 * rows * channels);
+        const kernel = tapsOf(weight, node.kernelSize, rows, channels);
+        const taps = node.depthwise ? kernel.map((tap) => diagonal(tap.values)) : kernel;
         const own = node.bias ? values(`${node.id}.bias`, channels) : null;
         const geometry = { kernelSize: node.kernelSize, ...convolutions.get(node.id)! };
         forms.set(
           node.id,
           compose(input, { ...geometry, taps, bias: own && Float64Array.from(own) }),
         );
+        break;
+      }
+      case 'gain': {
+        const factors = values(`${node.id}.weight`, input.taps[0]!.columns);
+        forms.set(node.id, {
+          ...input,
+          taps: input.taps.map((tap) => scaleColumns(tap, factors)),
+          bias: input.bias?.map((b, i) => b * factors[i]!) ?? null,
+        });
         break;
       }
       case 'add':

@@ -4,7 +4,7 @@
  */
 import { inferShapes } from '../blueprints/ir.ts';
 import type { Blueprint, BlueprintNode, HostShape } from '../contracts/blueprint.ts';
-import { identityMatrix, type Matrix, matrix, multiply, sum } from './matrix.ts';
+import { identityMatrix, type Matrix, matrix, multiply, scaleColumns, sum } from './matrix.ts';
 
 /** Thrown where a seed has no folded form; the message is the reason, in plain words. */
 export class FoldRefusal extends Error {
@@ -83,6 +83,16 @@ export function denseForm(
           z: sum(input.z, other.z),
           h: sum(input.h, other.h),
           bias: input.bias.map((b, i) => b + other.bias[i]!),
+        });
+        break;
+      }
+      case 'gain': {
+        const factors = values(`${node.id}.weight`, input.bias.length);
+        const through = (m: Matrix | null) => m && scaleColumns(m, factors);
+        forms.set(node.id, {
+          ...empty(0),
+          ...{ x: through(input.x), z: through(input.z), h: through(input.h) },
+          bias: input.bias.map((b, i) => b * factors[i]!),
         });
         break;
       }

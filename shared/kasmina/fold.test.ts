@@ -38,6 +38,8 @@ describe('foldForm', () => {
   it('finds the place of what is linear', () => {
     expect(form(libraryBlueprint('low-rank-2'))).toEqual({ kind: 'matrix' });
     expect(form(FOLDABLE.residual)).toEqual({ kind: 'matrix' });
+    expect(form(libraryBlueprint('identity'))).toEqual({ kind: 'matrix' });
+    expect(form(libraryBlueprint('identity'), 'conv1')).toEqual({ kind: 'kernel', change: null });
     expect(form(FOLDABLE.kernel(3), 'conv1')).toEqual({ kind: 'kernel', change: null });
     expect(form(FOLDABLE.kernel(1), 'conv1')).toEqual({ kind: 'kernel', change: null });
     expect(form(FOLDABLE.kernel(5), 'conv1')).toEqual({
@@ -140,7 +142,7 @@ const convolutions = fc.record({
   ),
   kernelSize: fc.constantFrom(1, 3),
   seedKernel: fc.constantFrom(1, 3, 5),
-  factored: fc.boolean(),
+  made: fc.constantFrom('kernel', 'factored', 'separable' as const),
   layer: fc.nat(1),
   mode: fc.constantFrom('add', 'replace' as const),
   draw: fc.nat(1e6),
@@ -163,7 +165,7 @@ describe('folding a Conv2d host', () => {
           ...{ host, input: c.input, classes: 3, replicas },
           layers: layersOf(host, c.input, 3),
         };
-        const made = c.factored ? FOLDABLE.factored(c.seedKernel) : FOLDABLE.kernel(c.seedKernel);
+        const made = FOLDABLE[c.made](c.seedKernel);
         const layer = `conv${1 + (c.layer % channels.length)}`;
         const seeds = [
           committed(layer, made, c.mode, 0),

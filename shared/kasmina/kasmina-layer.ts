@@ -6,12 +6,12 @@
  * FOSSILIZED) joins the output under its alpha; a seed in TRAINING is left out of the host's pass
  * and blended at full weight in a second, shadow pass that trains it alone.
  */
-import { inferShapes } from '../blueprints/ir.ts';
-import type { Blueprint, HostShape, Initializer } from '../contracts/blueprint.ts';
+import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
 import type { HostLayer } from '../models/host.ts';
-import { activation, conv2d, linear } from '../nn/layers.ts';
+import { conv2d, linear } from '../nn/layers.ts';
+import { seedOutput } from './seed-output.ts';
 
 export type GrowableLayer = Extract<HostLayer, { kind: 'linear' | 'conv2d' }>;
 
@@ -100,7 +100,7 @@ export class KasminaLayer {
       if (training && pass.mode === 'host') {
         if (pass.incubation !== 'straight-through') continue;
         const cut = (t: Tensor) => pass.graph.one('detach', [t], {}, `detached_${t.name}`);
-        const s = seedOutput(pass.graph, seed, this.layer, cut(x), cut(z));
+        const s = this.#seed(pass.graph, seed, cut(x), cut(z));
         onSeed?.(seed, s);
         // Where s does more than add, the seed learns through the blend it will have.
         const additive = seed.blendMode === 'add' || seed.blendMode === 'replace';
@@ -115,12 +115,17 @@ export class KasminaLayer {
           ? t
           : pass.graph.one('seed_input', [t, pass.control], { alpha }, `view_${t.name}`);
       const seen = view(x);
-      const s = seedOutput(pass.graph, seed, this.layer, seen, view(z));
+      const s = this.#seed(pass.graph, seed, seen, view(z));
       onSeed?.(seed, s);
       // The gate looks through the same guard: its weights are the seed's and may be NaN as well.
       y = blend(pass, seed, seen, y, s, alpha);
     }
     return y;
+  }
+
+  #seed(graph: Graph, seed: GraftedSeed, x: Tensor, z: Tensor): Tensor {
+    const host = hostShapeOf(this.layer, x.shape.slice(1));
+    return seedOutput(graph, { ...seed, prefix: seedPrefix(seed) }, host, x, z);
   }
 }
 
@@ -142,57 +147,4 @@ function blend(
     init: 'zeros',
   });
   return graph.one('blend', [y, s, control, gate], { mode, alpha }, name);
-}
-
-/**
- * Adds the nodes of a seed's blueprint and returns its output s.
- *
- * Its last map starts at zero, as the blueprint says, unless the seed shall replace its host: in
- * the shadow pass it then is the whole layer, and one of zeros has no gradient behind a ReLU.
- */
-export function seedOutput(
-  graph: Graph,
-  seed: Pick<GraftedSeed, 'blueprint' | 'layerId' | 'seedId' | 'group'> & { blendMode?: BlendMode },
-  layer: GrowableLayer,
-  x: Tensor,
-  z: Tensor,
-): Tensor {
-  const { blueprint, group } = seed;
-  const host = hostShapeOf(layer, x.shape.slice(1));
-  const { convolutions, shapes } = inferShapes(blueprint, host);
-  const values = new Map<string, Tensor>([
-    ['x', x],
-    ['z', z],
-  ]);
-  const get = (id: string): Tensor => values.get(id)!;
-  const initOf = (node: { id: string; init: Initializer }): Initializer =>
-    seed.blendMode === 'replace' && node.id === blueprint.output && node.init === 'zeros'
-      ? 'kaiming'
-      : node.init;
-  for (const node of blueprint.nodes) {
-    const name = `${seedPrefix(seed)}.${node.id}`;
-    const channels = shapes.get(node.id)!.at(-1)!;
-    switch (node.op) {
-      case 'linear': {
-        const options = { group, init: initOf(node), bias: node.bias };
-        values.set(node.id, linear(graph, get(node.inputs[0]), name, channels, options));
-        break;
-      }
-      case 'conv2d': {
-        const { bias, kernelSize } = node;
-        const geometry = convolutions.get(node.id)!;
-        const input = get(node.inputs[0]);
-        const options = { group, init: initOf(node), bias };
-        values.set(node.id, conv2d(graph, input, name, channels, kernelSize, geometry, options));
-        break;
-      }
-      case 'activation':
-        values.set(node.id, activation(graph, get(node.inputs[0]), node.activation));
-        break;
-      case 'add':
-        values.set(node.id, graph.one('add', [get(node.inputs[0]), get(node.inputs[1])], {}, name));
-        break;
-    }
-  }
-  return get(blueprint.output);
 }

@@ -20,6 +20,11 @@ export function identityMatrix(n: number): Matrix {
   return m;
 }
 
+/** Zeros but for the values along the diagonal. */
+export function diagonal(values: ArrayLike<number>): Matrix {
+  return scaleColumns(identityMatrix(values.length), values);
+}
+
 /** a @ b. @throws {RangeError} If the inner dimensions differ. */
 export function multiply(a: Matrix, b: Matrix): Matrix {
   if (a.columns !== b.rows) {
@@ -45,6 +50,11 @@ export function multiply(a: Matrix, b: Matrix): Matrix {
 export function sum(a: Matrix | null, b: Matrix | null): Matrix | null {
   if (!a || !b) return a ?? b;
   return { ...a, values: a.values.map((v, i) => v + b.values[i]!) };
+}
+
+/** Column j times `factors[j]`. */
+export function scaleColumns(m: Matrix, factors: ArrayLike<number>): Matrix {
+  return { ...m, values: m.values.map((v, i) => v * factors[i % m.columns]!) };
 }
 
 /** [a | b]: columns side by side. */

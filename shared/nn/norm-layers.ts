@@ -2,7 +2,7 @@
  * Normalisation layers over the channels (last axis). Scale and shift are parameters named
  * `<name>.weight` and `<name>.bias`; they start at one and zero.
  */
-import type { Graph, Tensor } from '../engine/plan/graph.ts';
+import type { Graph, ParameterInit, Tensor } from '../engine/plan/graph.ts';
 import { rowPartials, rowsOf } from '../engine/plan/ops-norm.ts';
 
 export interface NormOptions {
@@ -10,6 +10,8 @@ export interface NormOptions {
   epsilon?: number;
   /** Parameter group. @default {0} */
   group?: number;
+  /** What the scale starts at. @default {'ones'} */
+  init?: ParameterInit['kind'];
 }
 
 export interface BatchNormOptions extends NormOptions {
@@ -32,11 +34,16 @@ export interface NormState {
   initial: 0 | 1;
 }
 
-function affine(graph: Graph, x: Tensor, name: string, group: number): [Tensor, Tensor] {
+function affine(
+  graph: Graph,
+  x: Tensor,
+  name: string,
+  { group = 0, init = 'ones' }: NormOptions,
+): [Tensor, Tensor] {
   const channels = x.shape.at(-1)!;
   const fan = { fanIn: channels, fanOut: channels };
   return [
-    graph.parameter(`${name}.weight`, [channels], 1, { kind: 'ones', ...fan }, group),
+    graph.parameter(`${name}.weight`, [channels], 1, { kind: init, ...fan }, group),
     graph.parameter(`${name}.bias`, [channels], 1, { kind: 'zeros', ...fan }, group),
   ];
 }
@@ -47,11 +54,12 @@ function grouped(
   name: string,
   segments: number,
   groups: number,
-  { epsilon = 1e-5, group = 0 }: NormOptions,
+  options: NormOptions,
 ): Tensor {
+  const { epsilon = 1e-5 } = options;
   const parts = { segments, groups };
   const stats = graph.one('group_stats', [x], { ...parts, epsilon }, `${name}.stats`);
-  const inputs = [x, stats, ...affine(graph, x, name, group)];
+  const inputs = [x, stats, ...affine(graph, x, name, options)];
   return graph.one('normalize', inputs, { ...parts, statistics: 'group' }, name);
 }
 
@@ -105,7 +113,7 @@ export function batchNorm(
   const running = ['running_mean', 'running_var'].map((state) =>
     graph.create(`${name}.${state}`, channels, { role: 'external' }),
   );
-  const parameters = affine(graph, x, name, group);
+  const parameters = affine(graph, x, name, { group });
   const whole = { segments: 1, groups: 1 };
   if (mode === 'evaluate') {
     const stats = graph.one('running_stats', running, { epsilon }, `${name}.stats`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../base/canonical.ts';
 import { readSafetensors } from '../base/safetensors.ts';
-import { LIBRARY_NAMES, libraryBlueprint } from '../blueprints/library.ts';
+import { CATALOGUE, LIBRARY_NAMES, libraryBlueprint } from '../blueprints/library.ts';
 import { Blueprint, type BlueprintNode, type HostShape } from '../contracts/blueprint.ts';
 import { createReferenceBackend } from '../engine/reference/reference-backend.ts';
 import { countingBackend, faultyBackend, type PlantedFault } from './_test-backend.ts';
@@ -17,7 +17,7 @@ const convHost: HostShape = {
   stride: 2,
   padding: 1,
 };
-const hostOf = (name: string) => (name.startsWith('conv') ? convHost : linearHost);
+const hostOf = (name: string) => (/^(conv|depthwise|squeeze)/.test(name) ? convHost : linearHost);
 const reference = createReferenceBackend();
 
 const compile = (
@@ -46,24 +46,27 @@ const dense = (id: string, input: string, units: number | 'out', init: 'kaiming'
   ({ id, op: 'linear', inputs: [input], units, bias: true, init }) satisfies BlueprintNode;
 
 describe('compileArtifact()', () => {
-  it.each([...LIBRARY_NAMES, 'widen-8-gelu', 'widen-8-sigmoid'])('validates %s', async (name) => {
-    const { manifest } = await compile(name);
-    expect(rejection(manifest)).toBeNull();
-    expect(manifest.verification.status).toBe('validated');
-    expect(manifest.verification.checks.map((check) => check.name)).toEqual([
-      'binding-bytes',
-      'bindings',
-      'zero-at-birth',
-      'forward',
-      'gradients',
-      'finite-differences',
-      'alive',
-    ]);
-    for (const check of manifest.verification.checks) {
-      expect(check.value).not.toBeNull();
-      expect(check.value!).toBeLessThanOrEqual(check.bound!);
-    }
-  });
+  it.each([...new Set([...LIBRARY_NAMES, ...CATALOGUE]), ...['widen-8-gelu', 'widen-8-sigmoid']])(
+    'validates %s',
+    async (name) => {
+      const { manifest } = await compile(name);
+      expect(rejection(manifest)).toBeNull();
+      expect(manifest.verification.status).toBe('validated');
+      expect(manifest.verification.checks.map((check) => check.name)).toEqual([
+        'binding-bytes',
+        'bindings',
+        'zero-at-birth',
+        'forward',
+        'gradients',
+        'finite-differences',
+        'alive',
+      ]);
+      for (const check of manifest.verification.checks) {
+        expect(check.value).not.toBeNull();
+        expect(check.value!).toBeLessThanOrEqual(check.bound!);
+      }
+    },
+  );
 
   it('gives the same bytes every time', async () => {
     for (const name of ['residual-mlp-16', 'conv3x3-8']) {

@@ -10,7 +10,8 @@ import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import { differentiate } from '../engine/plan/autodiff.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { makePlan, type Plan, type PlannedParameter } from '../engine/plan/plan.ts';
-import { type GrowableLayer, seedOutput, seedPrefix } from '../kasmina/kasmina-layer.ts';
+import { seedPrefix } from '../kasmina/kasmina-layer.ts';
+import { seedOutput } from '../kasmina/seed-output.ts';
 
 const SEED = { layerId: 'host', seedId: 'seed' } as const;
 const PREFIX = `${seedPrefix(SEED)}.`;
@@ -44,7 +45,7 @@ export function seedFragment(
     graph.create(name, [batch, ...features], { role: 'external' });
   const x = external('x', shapes.get('x')!);
   const z = external('z', shapes.get('z')!);
-  const s = seedOutput(graph, { ...SEED, blueprint, group: 0 }, layerOf(host), x, z);
+  const s = seedOutput(graph, { blueprint, prefix: seedPrefix(SEED), group: 0 }, host, x, z);
   const outputs: Record<string, Tensor> = { s };
   if (pass === 'training') {
     const dy = external('dy', shapes.get('z')!);
@@ -66,10 +67,4 @@ export function seedFragment(
 /** Name of a fragment's parameter within its blueprint: `<node>.weight` or `<node>.bias`. */
 export function parameterName(parameter: Pick<PlannedParameter, 'name'>): string {
   return parameter.name.slice(PREFIX.length);
-}
-
-function layerOf(host: HostShape): GrowableLayer {
-  if (host.kind === 'linear') return { kind: 'linear', name: 'host', units: host.outFeatures };
-  const { outChannels: channels, kernelSize, stride, padding } = host;
-  return { kind: 'conv2d', name: 'host', channels, kernelSize, stride, padding };
 }

@@ -3,7 +3,8 @@
  * not, and what else runs on the device is not disturbed.
  */
 import assert from 'node:assert/strict';
-import { LIBRARY_NAMES, libraryBlueprint } from '../../shared/blueprints/library.ts';
+import { probe } from '../../shared/blueprints/ir.ts';
+import { CATALOGUE, LIBRARY_NAMES, libraryBlueprint } from '../../shared/blueprints/library.ts';
 import type { HostShape } from '../../shared/contracts/blueprint.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { Plan } from '../../shared/engine/plan/plan.ts';
@@ -43,9 +44,13 @@ const test = (name: string, fn: () => Promise<void>) =>
   // The device and its readbacks outlive a single test.
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 
-for (const name of [...LIBRARY_NAMES, 'widen-8-gelu', 'widen-8-sigmoid']) {
-  const kind = libraryBlueprint(name).host === 'conv2d' ? 'conv2d' : 'linear';
-  for (const host of HOSTS[kind]) {
+for (const name of new Set([
+  ...LIBRARY_NAMES,
+  ...CATALOGUE,
+  ...['widen-8-gelu', 'widen-8-sigmoid'],
+])) {
+  const fits = (host: HostShape) => probe(libraryBlueprint(name), host).compatible;
+  for (const host of [...HOSTS.linear, ...HOSTS.conv2d].filter(fits)) {
     test(`forge validates ${name} on ${JSON.stringify(host)}`, async () => {
       const { manifest } = await compile(name, host);
       assert.equal(rejection(manifest), null);
