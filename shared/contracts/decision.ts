@@ -52,6 +52,32 @@ export const MetricPoint = z.object({
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
+/** How the weights of a new seed are chosen, where it is not by its blueprint. */
+export const SeedInitialisation = z.enum(['gradmax', 'tiny']);
+export type SeedInitialisation = z.infer<typeof SeedInitialisation>;
+
+/** What a gradient-guided policy measured of one place and blueprint. Null: not measured. */
+export const SiteScore = z.object({
+  layerId: z.string().min(1).max(255),
+  slot: z.number().int().nonnegative(),
+  blueprint: z.string(),
+  parameters: z.number().int().nonnegative(),
+  /** Units that get directions of their own; 0: there is none worth one. */
+  units: z.number().int().nonnegative(),
+  /** Sum of the squared singular values of those units. */
+  score: z.number(),
+  /** ||R||^2/N, what the layer's own weights leave of the wished change (TINY only). */
+  bottleneck: z.number().nullable(),
+  /** Amplitude with the lowest loss, 0 among those tried (line search only). */
+  amplitude: z.number().nullable(),
+  /** Loss at amplitude 0 and at the best one. */
+  lossBefore: z.number().nullable(),
+  lossAfter: z.number().nullable(),
+  /** Why there is no score. */
+  obstacle: z.string().nullable(),
+});
+export type SiteScore = z.infer<typeof SiteScore>;
+
 export const Observation = z.object({
   runId: z.string().min(1).max(128),
   step: z.number().int().nonnegative(),
@@ -78,6 +104,8 @@ export const Observation = z.object({
   intervalSteps: z.number().int().positive().optional(),
   /** Seeds germinated so far. Absent: those whose outcome is known and those alive. */
   germinated: z.number().int().nonnegative().optional(),
+  /** What GradMax or TINY measured at this look; absent: it was not asked, or grows later. */
+  siteScores: z.array(SiteScore).max(1024).optional(),
 });
 export type Observation = z.infer<typeof Observation>;
 
@@ -106,6 +134,8 @@ export const Decision = z.object({
   blueprint: z.string().nullable(),
   /** How a germinated seed will be blended; absent: as the experiment says. */
   blendMode: BlendMode.optional(),
+  /** How its first weights are chosen; absent: as its blueprint says. */
+  initialise: SeedInitialisation.optional(),
   /** Identifier of the rule that fired, for example `plateau`. */
   rule: z.string(),
   /** A plain sentence for people. */

@@ -198,6 +198,18 @@ export const RunEvent = z.discriminatedUnion('type', [
     type: z.literal('alpha-landscape'),
     ...Landscape.shape,
   }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('policy-cost'),
+    /** What a policy had measured besides what every look measures; verdicts charge it. */
+    purpose: z.enum(['statistics', 'line-search', 'initialise', 'trials']),
+    /** Rows that went forward through the whole network, and backward. */
+    forwardRows: z.number().int().nonnegative(),
+    backwardRows: z.number().int().nonnegative(),
+    /** What it was spent on, in words. */
+    detail: z.string(),
+  }),
   z.object({ ...base, ...time, type: z.literal('contribution'), ...Contribution.shape }),
   z.object({
     ...base,

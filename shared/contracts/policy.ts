@@ -96,6 +96,39 @@ export const SchedulePolicy = z.strictObject({
   settings,
 });
 
+const statisticsRows = z
+  .number()
+  .int()
+  .min(8)
+  .max(4096)
+  .default(512)
+  .describe('Training rows that gradients and activations are summed over');
+
+export const GradMaxPolicy = z.strictObject({
+  kind: z.literal('gradmax'),
+  rows: statisticsRows,
+  settings,
+});
+
+export const TinyPolicy = z.strictObject({
+  kind: z.literal('tiny'),
+  rows: statisticsRows,
+  sites: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(3)
+    .describe('Layers whose best units are tried in a line search, best first'),
+  minBenefit: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Smallest relative drop of the loss at the best amplitude; below it: do not grow'),
+  settings,
+});
+
 export const PolicySpec = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
@@ -104,6 +137,8 @@ export const PolicySpec = z
     RandomPolicy,
     UniformPolicy,
     SchedulePolicy,
+    GradMaxPolicy,
+    TinyPolicy,
   ])
   .prefault({ kind: 'heuristic' });
 export type PolicySpec = z.infer<typeof PolicySpec>;

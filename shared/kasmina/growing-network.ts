@@ -173,6 +173,28 @@ export function evaluationForward(
   return runLayers(topology, pass, x, false);
 }
 
+/** What a growable layer reads, and what a seed on it would read. */
+export interface SiteTensors {
+  x: Tensor;
+  source: Tensor;
+}
+
+/** {@link evaluationForward}, and the inputs of every growable layer by its name. */
+export function sitesForward(
+  graph: Graph,
+  control: Tensor,
+  topology: Topology,
+  x: Tensor,
+): { logits: Tensor; sites: Map<string, SiteTensors> } {
+  const { seeds } = topology;
+  const pass = { graph, control, seeds, mode: 'host', incubation: 'shadow' } as const;
+  const sites = new Map<string, SiteTensors>();
+  const { logits } = runLayers(topology, pass, x, false, (layer, at) => {
+    sites.set(layer.name, { x: at.x, source: at.source });
+  });
+  return { logits, sites };
+}
+
 export interface TrainingGraph {
   graph: Graph;
   control: Tensor;

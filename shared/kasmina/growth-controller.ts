@@ -12,6 +12,7 @@ import type {
   BlueprintOffer,
   Decision,
   LayerObservation,
+  SeedInitialisation,
   SeedOutcome,
 } from '../contracts/decision.ts';
 import type { Command, GateCheck, RunEvent } from '../contracts/events.ts';
@@ -40,6 +41,8 @@ export interface SlotRecord {
   signal: HealthSignal | null;
   /** Loss at alpha 0 minus loss at the target when the seed last wanted to blend; null: unmeasured. */
   graftBenefit?: number | null;
+  /** How its first weights are chosen; absent: as its blueprint says. */
+  initialise?: SeedInitialisation;
   /** Last gate outcome logged, so that a standing refusal is logged once. */
   lastGate: string | null;
   /** Set once a fossilised seed was found to stay a graft for good; absent: not tried yet. */
@@ -332,10 +335,14 @@ export class GrowthController {
 
   /** Applies one decision of a policy; returns why not, if it was refused. */
   applyDecision(decision: Decision, step: number): string | null {
-    const { action, blendMode, blueprint, layerId, slot } = decision;
+    const { action, blendMode, blueprint, initialise, layerId, slot } = decision;
     if (action === 'wait' || layerId === null || slot === null) return null;
     const cause = `${decision.rule}: ${decision.reason}`;
-    return this.#apply({ action, layerId, slot, blueprint, blendMode, cause }, step, false);
+    return this.#apply(
+      { action, layerId, slot, blueprint, blendMode, initialise, cause },
+      step,
+      false,
+    );
   }
 
   /** Applies a person's command; it overrides the evidence a gate asks for, never the table. */
@@ -397,6 +404,7 @@ export class GrowthController {
       slot: number;
       blueprint: string | null;
       blendMode?: SeedSlotState['blendMode'] | undefined;
+      initialise?: SeedInitialisation | undefined;
       cause: string;
     },
     step: number,
@@ -428,6 +436,7 @@ export class GrowthController {
     request: {
       blueprint: string | null;
       blendMode?: SeedSlotState['blendMode'] | undefined;
+      initialise?: SeedInitialisation | undefined;
       cause: string;
     },
     step: number,
@@ -461,6 +470,8 @@ export class GrowthController {
     const seedId = `s${this.state.nextSeed++}`;
     this.state.germinated++;
     r.blueprint = blueprint;
+    if (request.initialise) r.initialise = request.initialise;
+    else delete r.initialise;
     r.improvement = null;
     r.signal = null;
     const change = slots.germinate(r.state, {

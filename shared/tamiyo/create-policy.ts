@@ -3,6 +3,7 @@ import { canonicalJson, sha256Hex } from '../base/canonical.ts';
 import type { Decision, Observation } from '../contracts/decision.ts';
 import type { PolicyKind, PolicySpec } from '../contracts/policy.ts';
 import { manualPolicy, nonePolicy } from './fixed-policies.ts';
+import { gradMaxPolicy, tinyPolicy } from './guided-policies.ts';
 import { heuristicDigest, heuristicPolicy } from './heuristic-policy.ts';
 import type { Policy } from './policy.ts';
 import { randomPolicy } from './random-policy.ts';
@@ -16,6 +17,8 @@ export const POLICIES: Readonly<Record<PolicyKind, Policy>> = {
   random: randomPolicy,
   uniform: uniformPolicy,
   schedule: schedulePolicy,
+  gradmax: gradMaxPolicy,
+  tiny: tinyPolicy,
 };
 
 /** In-process policy for `policy.kind`; settings reach it in each observation. */

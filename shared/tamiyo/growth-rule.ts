@@ -5,24 +5,31 @@
  */
 import type { Evidence, Observation } from '../contracts/decision.ts';
 import { type DecisionDraft, evidence, fact, measured, share, show } from './decision-record.ts';
+import { waitDraft } from './growth-answer.ts';
 import { findGrowthSite } from './growth-site.ts';
 import { bestRecentImprovement, type LossHistory } from './loss-trend.ts';
 
-/** A germinate draft, or the wait that explains why there is none. */
-export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft {
+/** When to grow: what was found, and the wait that explains why not yet; null: now. */
+export interface GrowthMoment {
+  wait: DecisionDraft | null;
+  found: Evidence[];
+  /** Best recent improvement and newest training accuracy; null: unmeasured. */
+  improvement: number | null;
+  accuracy: number | null;
+}
+
+/** Whether the run should grow at this look, wherever. */
+export function growthMoment(o: Observation, trend: LossHistory): GrowthMoment {
   const { settings, budget } = o;
   const found: Evidence[] = [];
-  const wait = (rule: string, reason: string, confidence = 1): DecisionDraft => ({
-    step: o.step,
-    action: 'wait',
-    layerId: null,
-    slot: null,
-    blueprint: null,
-    rule,
-    reason,
-    evidence: found,
-    confidence,
-    urgency: 0,
+  const accuracy = measured(o.history.at(-1)?.accuracy);
+  const patience = settings.plateauPatience;
+  const improvement = bestRecentImprovement(trend, patience);
+  const wait = (rule: string, reason: string, confidence = 1): GrowthMoment => ({
+    wait: waitDraft(o, rule, reason, found, confidence),
+    found,
+    improvement,
+    accuracy,
   });
   /** Notes a comparison; true when it holds. */
   const holds = (item: Evidence) => {
@@ -38,7 +45,6 @@ export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft
   if (!holds(evidence('lastGrowthStep', o.step, '<=', lastStep))) {
     return wait('too-late', `No growth after step ${lastStep}: a seed needs time to settle`);
   }
-  const accuracy = measured(o.history.at(-1)?.accuracy);
   if (!holds(evidence('trainAccuracy', accuracy, '<', settings.targetAccuracy))) {
     if (accuracy === null) {
       return wait('accuracy-unmeasured', 'The newest training accuracy was not measured');
@@ -48,8 +54,6 @@ export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft
       `Training accuracy ${show(accuracy)} has reached its target ${show(settings.targetAccuracy)}`,
     );
   }
-  const patience = settings.plateauPatience;
-  const improvement = bestRecentImprovement(trend, patience);
   if (!holds(evidence('bestLossImprovement', improvement, '<', settings.plateauImprovement))) {
     if (improvement === null) {
       return wait(
@@ -71,10 +75,33 @@ export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft
   if (!holds(evidence('concurrentLeft', budget.concurrentLeft, '>=', 1))) {
     return wait('seeds-busy', 'As many seeds are live as may be at a time');
   }
+  return { wait: null, found, improvement, accuracy };
+}
+
+/** How the plateau reads in a sentence. */
+export function plateauText(o: Observation, { accuracy, improvement }: GrowthMoment): string {
+  return (
+    `The loss has stopped falling (best of the last ${o.settings.plateauPatience} observations: ` +
+    `${show(100 * (improvement ?? 0))} %) at training accuracy ${show(accuracy ?? 0)}`
+  );
+}
+
+/** The further from the target, the sooner. */
+export function growthUrgency(o: Observation, { accuracy }: GrowthMoment): number {
+  const { targetAccuracy } = o.settings;
+  return share((targetAccuracy - (accuracy ?? 0)) / targetAccuracy);
+}
+
+/** A germinate draft, or the wait that explains why there is none. */
+export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft {
+  const moment = growthMoment(o, trend);
+  if (moment.wait) return moment.wait;
+  const { found, improvement } = moment;
+  const { budget, settings } = o;
   const { site, obstacle } = findGrowthSite(o);
   if (!site) {
     found.push(fact('parametersLeft', budget.parametersLeft));
-    return wait(obstacle, OBSTACLES[obstacle]);
+    return waitDraft(o, obstacle, OBSTACLES[obstacle], found);
   }
   found.push(
     evidence('parameters', site.parameters, '<=', budget.parametersLeft),
@@ -88,14 +115,10 @@ export function proposeGrowth(o: Observation, trend: LossHistory): DecisionDraft
     slot: site.slot,
     blueprint: site.blueprint,
     rule: 'plateau',
-    reason:
-      `The loss has stopped falling (best of the last ${patience} observations: ` +
-      `${show(100 * (improvement ?? 0))} %) at training accuracy ${show(accuracy ?? 0)}; ` +
-      `${site.layerId} gets ${site.blueprint}, ${whyHere(site.gradientScore)}`,
+    reason: `${plateauText(o, moment)}; ${site.layerId} gets ${site.blueprint}, ${whyHere(site.gradientScore)}`,
     evidence: found,
     confidence: confidenceOf(improvement ?? 0, settings.plateauImprovement, site.penalty),
-    // The further from the target, the sooner.
-    urgency: share((settings.targetAccuracy - (accuracy ?? 0)) / settings.targetAccuracy),
+    urgency: growthUrgency(o, moment),
   };
 }
 

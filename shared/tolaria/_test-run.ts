@@ -17,6 +17,7 @@ import { createReferenceBackend } from '../engine/reference/reference-backend.ts
 import type { ArtifactSource, ProvidedArtifact } from '../kasmina/artifact-source.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
 import type { DecisionSource } from './decision-source.ts';
+import type { PolicyAdvisor } from './policy-advisor.ts';
 import { Trainer } from './trainer.ts';
 
 /** Rows with some structure: classes are sectors of a random direction plus noise. */
@@ -103,6 +104,7 @@ export interface TinyOptions {
   backend?: Backend;
   artifacts?: ArtifactSource;
   decisions?: DecisionSource | null;
+  advisor?: PolicyAdvisor;
   storage?: RunStorage | null;
   clock?: Clock;
   resume?: boolean;
@@ -124,6 +126,7 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       backend: o.backend ?? createReferenceBackend(),
       artifacts: o.artifacts ?? provideAll,
       decisions: o.decisions ?? null,
+      ...(o.advisor ? { advisor: o.advisor } : {}),
       blueprintOf: libraryBlueprint,
       clock: o.clock ?? tickingClock(),
       storage: o.storage ?? null,

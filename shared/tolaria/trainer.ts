@@ -55,6 +55,7 @@ import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { type PendingAction, studyPending } from './pending-studies.ts';
+import type { AdvisorLook, PolicyAdvisor } from './policy-advisor.ts';
 import { RunLog } from './run-log.ts';
 import { ScheduleCursor } from './run-schedule.ts';
 import type { ScheduleRow } from './schedule.ts';
@@ -86,6 +87,8 @@ export interface TrainerOptions {
   backend: Backend;
   artifacts: ArtifactSource;
   decisions: DecisionSource | null;
+  /** Measures what the policy asks for and plants what it computed. Absent: neither happens. */
+  advisor?: PolicyAdvisor;
   blueprintOf(name: string): Blueprint;
   clock: Clock;
   /** Null: nothing is kept. */
@@ -422,10 +425,13 @@ export class Trainer {
     }
     state.pending = [];
     await this.#applyTopology();
+    await this.#o.advisor?.plant(this.#advisorLook());
     await this.#foldFossilized();
     const decides = this.#schedule?.policyDecides(step) ?? true;
     if (decisions && decides && step < this.experiment.steps) {
-      state.pending = await decisions.look(this.#observation());
+      const seen = this.#observation();
+      const more = await this.#o.advisor?.measure(seen, this.#advisorLook());
+      state.pending = await decisions.look({ ...seen, ...more });
     }
     // The way back from a bad look leads to the last good one, while the network is the same.
     if (!suspicion || topologyBefore !== this.#topologyKey) this.#takeSnapshot();
@@ -507,6 +513,18 @@ export class Trainer {
       }
     }
     this.growth.recordMeasurements(report.signals, improvement, contributions);
+  }
+
+  #advisorLook(): AdvisorLook {
+    const { step } = this.#state;
+    return {
+      runtime: this.runtime,
+      growth: this.growth,
+      experiment: this.experiment,
+      step,
+      row: this.#rowAt(step),
+      emit: (event) => this.#emit(event),
+    };
   }
 
   /** Measures what the actions that take effect now are about; no bit of the run depends on it. */

@@ -65,6 +65,32 @@ export class TrainingArena {
     }
   }
 
+  /**
+   * Sets one parameter of one replica; its moments stay.
+   *
+   * @param values Logical values, row-major.
+   * @throws {RangeError} If there is no such parameter or it has another number of values.
+   */
+  setParameter(name: string, replica: number, values: Float32Array<ArrayBuffer>): void {
+    const p = this.parameters.find((each) => each.name === name);
+    if (!p || numel(p.shape) !== values.length) {
+      throw new RangeError(
+        `Cannot set parameter "${name}": ${p ? `it has ${numel(p.shape)} values, not ${values.length}` : 'there is none'}`,
+      );
+    }
+    const packed = pack(values, p.shape, p.padded);
+    this.#backend.writeFloats(this.buffers.parameters, packed, replica * this.elements + p.offset);
+  }
+
+  /** Logical values of one parameter of one replica. Synchronises. */
+  async readParameter(name: string, replica: number): Promise<Float32Array> {
+    const p = this.parameters.find((each) => each.name === name);
+    if (!p) throw new RangeError(`Cannot read parameter "${name}": there is none`);
+    const at = replica * this.elements + p.offset;
+    const stored = await this.#backend.readFloats(this.buffers.parameters, at, numel(p.padded));
+    return unpack(stored, p.shape, p.padded);
+  }
+
   /** Copies, on the device, everything that both arenas have by name; returns what is new. */
   carryOver(from: TrainingArena): Set<string> {
     const old = new Map(from.parameters.map((p) => [p.name, p]));

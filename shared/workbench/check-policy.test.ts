@@ -35,3 +35,12 @@ it('refuses sizes without times, spans that end first, and blueprints not on off
   const offered = { blueprints: ['low-rank-4'] };
   expect(check({ kind: 'uniform', blueprint: 'widen-8' }, offered)).toThrow('not in "growth.bl');
 });
+
+it('refuses gradient-guided growth where its units could not do what they were computed for', () => {
+  expect(check({ kind: 'gradmax' }, { blendMode: 'gate' })).toThrow(
+    'set "growth.blendMode" to "add"',
+  );
+  expect(check({ kind: 'gradmax' })).not.toThrow();
+  expect(check({ kind: 'tiny' })).toThrow('set "growth.reach" to "span"');
+  expect(check({ kind: 'tiny' }, { reach: 'span' })).not.toThrow();
+});

@@ -36,6 +36,21 @@ export function checkPolicy(experiment: Experiment, layers: readonly string[]): 
   if (policy.kind === 'random' && policy.sizes && policy.sizes.length !== policy.at?.length) {
     refuse('sizes', `it has ${policy.sizes.length} sizes, "policy.at" ${policy.at?.length ?? 0}`);
   }
+  if (policy.kind === 'gradmax' || policy.kind === 'tiny') {
+    if (growth.blendMode !== 'add') {
+      refuse(
+        'kind',
+        `"${policy.kind}" computes units that are added to their host; set "growth.blendMode" to "add"`,
+      );
+    }
+    if (policy.kind === 'tiny' && growth.reach !== 'span') {
+      refuse(
+        'kind',
+        '"tiny" finds what a layer cannot do itself, and seeds that read the same input cannot ' +
+          'either; set "growth.reach" to "span"',
+      );
+    }
+  }
   if (policy.kind !== 'schedule') return;
   policy.schedule.forEach((entry, i) => {
     const at = `schedule[${i}]`;

@@ -1,6 +1,7 @@
 /** What policies measure, on a real adapter: the same runs as the unit tests of shared/tolaria. */
 import assert from 'node:assert/strict';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
 import {
   advance,
   follow,
@@ -11,6 +12,7 @@ import {
   tinyExperiment,
 } from '../../shared/tolaria/_test-run.ts';
 import { AlphaEvaluator } from '../../shared/tolaria/alpha-evaluator.ts';
+import { GrowthStatistics, type SiteStatistics } from '../../shared/tolaria/growth-statistics.ts';
 
 const backend = await createGpuBackend(navigator.gpu);
 /** The device outlives each of the tests. */
@@ -65,4 +67,43 @@ test('a landscape at graft time changes no bit of the run', async () => {
     run.trainer.dispose();
   }
   assert.equal(digests[0], digests[1]);
+});
+
+test('growth statistics of the device are those of float64', async () => {
+  const cases = [
+    {
+      experiment: tinyExperiment({ host: { kind: 'mlp', hidden: [5] }, growth: { reach: 'span' } }),
+      ...{ input: [7], layerId: 'fc2', convolution: null },
+    },
+    {
+      experiment: tinyExperiment({ host: { kind: 'cnn', channels: [3], pool: 'avg' } }),
+      ...{ input: [4, 5, 2], layerId: 'conv1' },
+      convolution: { kernelSize: 3, stride: 1, padding: 1 },
+    },
+  ];
+  for (const { convolution, experiment, input, layerId } of cases) {
+    const found = [];
+    for (const where of [backend, createReferenceBackend()]) {
+      const { trainer } = await openTiny({
+        ...{ backend: where, experiment, dataset: tinyDataset(input) },
+      });
+      const request = { layerId, convolution, grams: true };
+      const made = await GrowthStatistics.create(trainer.runtime, experiment, [request], 64);
+      found.push((await made.measure(0, [1]))[0]![0]!);
+      made.dispose();
+      trainer.dispose();
+    }
+    const [device, reference] = found as [SiteStatistics, SiteStatistics];
+    const tables = (s: SiteStatistics) => [
+      s.cross,
+      ...(s.grams ? [s.grams.s1, s.grams.s2, s.grams.s21, s.grams.h1g] : []),
+    ];
+    const wanted = tables(reference);
+    tables(device).forEach((table, i) => {
+      const largest = Math.max(...wanted[i]!.map(Math.abs));
+      table.forEach((v, k) => {
+        assert.ok(Math.abs(v - wanted[i]![k]!) <= 1e-5 * largest, `${i}[${k}]: ${v}`);
+      });
+    });
+  }
 });

@@ -20,6 +20,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   fold: 'growth',
   'alpha-landscape': 'growth',
   contribution: 'growth',
+  'policy-cost': 'growth',
   governor: 'training',
   checkpoint: 'system',
   notice: 'system',
@@ -69,6 +70,8 @@ export function eventText(event: RunEvent): string {
       return `Contributions (removal, Shapley): ${event.seeds
         .map((s) => `${s.seedId} ${formatMeasured(s.removal)}, ${formatMeasured(s.shapley)}`)
         .join('; ')}`;
+    case 'policy-cost':
+      return `Policy measured ${event.detail}: ${event.forwardRows} rows forward, ${event.backwardRows} backward`;
     case 'governor':
       return `Governor went back to step ${event.restoredStep}: ${event.cause}${remedyText(event.remedy)}`;
     case 'checkpoint':

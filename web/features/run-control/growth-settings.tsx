@@ -12,6 +12,8 @@ import styles from './run-control.module.css';
 
 const POLICIES = [
   { value: 'heuristic', label: 'Heuristic: acts on its own' },
+  { value: 'gradmax', label: 'GradMax: largest gradient' },
+  { value: 'tiny', label: 'TINY: widest bottleneck' },
   { value: 'random', label: 'Random: by chance' },
   { value: 'uniform', label: 'Uniform: evenly spaced' },
   { value: 'manual', label: 'Manual: you decide' },
@@ -102,6 +104,8 @@ export function GrowthSettings() {
               editDraft((d) => ({
                 ...d,
                 policy: Experiment.shape.policy.parse({ kind }),
+                // Seeds that read what their layer reads have no bottleneck to widen.
+                growth: kind === 'tiny' ? { ...d.growth, reach: 'span' } : d.growth,
               }))
             }
           />
