@@ -119,6 +119,8 @@ export const CHECKS = [
             'node_modules/vitest/vitest.mjs',
             ...['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${reportFile}`],
           ),
+        // One dot a test, not one dot with two colour codes.
+        env: () => (process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
         report: readVitest,
       },
     ],

@@ -6,6 +6,8 @@ import { ENVIRONMENT_NAMES, isLoopback, maskConfig, parseConfig } from './config
 describe('parseConfig()', () => {
   it('gives the embedded defaults on an empty environment', () => {
     expect(parseConfig({})).toEqual({
+      DATABASE_POOL: 10,
+      DATABASE_TIMEOUT: 2,
       ESPER_PROFILE: 'embedded',
       ESPER_HOST: '127.0.0.1',
       ESPER_PORT: 8787,
