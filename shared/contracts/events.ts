@@ -221,6 +221,26 @@ export const RunEvent = z.discriminatedUnion('type', [
     /** Absent in logs of earlier versions. */
     remedy: Remedy.optional(),
   }),
+  /** What a seed was worth: the run beside its twin, the same run without that seed's germination. */
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('twin'),
+    seedId: z.string(),
+    blueprint: z.string(),
+    /** Step at which the seed germinated, and steps that both were trained from there. */
+    germinatedStep: z.number().int().nonnegative(),
+    horizon: z.number().int().positive(),
+    /** Mean validation loss and accuracy over the replicas; null: not finite. */
+    loss: z.number().nullable(),
+    accuracy: z.number().nullable(),
+    twinLoss: z.number().nullable(),
+    twinAccuracy: z.number().nullable(),
+    /** Loss of the twin minus loss of the run: positive where the seed helped. */
+    causal: z.number().nullable(),
+    /** Loss without the seed minus loss with it, in the run at that step; null: cannot be taken out. */
+    removal: z.number().nullable(),
+  }),
   z.object({
     ...base,
     ...time,

@@ -91,10 +91,12 @@ function tookEffect(events: readonly RunEvent[], index: number): boolean {
 }
 
 /** The command that does what a decision asks for; null for a decision that does nothing. */
-export function asCommand({ action, blueprint, layerId, slot }: Decision): Command | null {
+export function asCommand(decision: Decision): Command | null {
+  const { action, blendMode, blueprint, layerId, slot } = decision;
   if (action === 'wait' || layerId === null || slot === null) return null;
   if (action !== 'germinate') return { kind: action, layerId, slot };
-  return blueprint === null ? null : { kind: action, layerId, slot, blueprint };
+  if (blueprint === null) return null;
+  return { kind: action, layerId, slot, blueprint, ...(blendMode ? { blendMode } : {}) };
 }
 
 /** Adds commands to a schedule: after what it holds for the same step. */

@@ -438,9 +438,10 @@ export class Trainer {
   }
 
   /** Takes what the schedule has for this step; counts as taken whatever comes of it. */
-  #dueActions(decisionsOnly: boolean): RunAction[] {
+  #dueActions(decisionsOnly: boolean, end = Number.POSITIVE_INFINITY): RunAction[] {
     const state = this.#state;
-    const due = this.#schedule?.due(state.scheduled, state.step, decisionsOnly) ?? [];
+    const all = this.#schedule?.due(state.scheduled, state.step, decisionsOnly) ?? [];
+    const due = all.slice(0, Math.max(0, end - state.scheduled));
     state.scheduled += due.length;
     return due;
   }
@@ -560,9 +561,14 @@ export class Trainer {
     return this.#state.scheduled;
   }
 
-  /** Applies queued commands now; `train` does it before each chunk. */
-  async applyCommands(): Promise<void> {
-    const actions = this.#dueActions(false);
+  /**
+   * Applies what is due now: queued commands and the schedule's actions for this step. `train` does
+   * it before each chunk.
+   *
+   * @param end Number of actions of the schedule that shall have been taken afterwards, at most.
+   */
+  async applyCommands(end?: number): Promise<void> {
+    const actions = this.#dueActions(false, end);
     if (actions.length + this.#commands.length === 0) return;
     for (const action of actions) {
       if (action.kind === 'decision') {

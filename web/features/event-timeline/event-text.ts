@@ -22,6 +22,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   contribution: 'growth',
   'policy-cost': 'growth',
   governor: 'training',
+  twin: 'growth',
   checkpoint: 'system',
   notice: 'system',
   'run.finished': 'system',
@@ -74,6 +75,8 @@ export function eventText(event: RunEvent): string {
       return `Policy measured ${event.detail}: ${event.forwardRows} rows forward, ${event.backwardRows} backward`;
     case 'governor':
       return `Governor went back to step ${event.restoredStep}: ${event.cause}${remedyText(event.remedy)}`;
+    case 'twin':
+      return `${event.seedId} against its twin, ${event.horizon} steps after step ${event.germinatedStep}: causal ${formatMeasured(event.causal)}, removal ${formatMeasured(event.removal)}`;
     case 'checkpoint':
       return `Checkpoint ${event.digest.slice(0, 19)}…`;
     case 'notice':
