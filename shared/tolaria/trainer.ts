@@ -56,7 +56,7 @@ import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { type PendingAction, studyPending } from './pending-studies.ts';
 import type { AdvisorLook, PolicyAdvisor } from './policy-advisor.ts';
-import { RunLog } from './run-log.ts';
+import { type NewEvent, RunLog } from './run-log.ts';
 import { ScheduleCursor } from './run-schedule.ts';
 import type { ScheduleRow } from './schedule.ts';
 
@@ -820,6 +820,12 @@ export class Trainer {
     this.#emit({ type: 'run.finished', ...summary });
     await this.#flush();
     return summary;
+  }
+
+  /** Logs something that was measured beside the run and has no part in it. */
+  async record(body: Extract<NewEvent, { type: 'twin' }>): Promise<void> {
+    this.#emit(body);
+    await this.#flush();
   }
 
   #emit(body: Parameters<RunLog['add']>[1]): void {

@@ -30,6 +30,8 @@ export interface BranchOptions {
   at: number;
   change: ForkChange;
   future: Future;
+  /** Trains on to this step before the branch is handed over; absent: it stands at `at`. */
+  trainTo?: number;
   /** Name of the run in the branch's lineage; null: the branch is the same run, rewound. */
   parent: string | null;
   dataset?: Dataset;
@@ -94,8 +96,9 @@ export async function branchRun(
     },
   );
   try {
-    await run.trainer.train(at, options.stop);
-    if (run.trainer.step < at) return null;
+    const { stop, trainTo = at } = options;
+    while (run.trainer.step < trainTo && !stop?.()) await run.trainer.train(trainTo, stop);
+    if (run.trainer.step < trainTo) return null;
     await options.onReached?.(run.trainer);
     await run.trainer.save(true);
   } finally {

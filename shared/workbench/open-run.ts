@@ -19,6 +19,7 @@ import { checkPolicy } from './check-policy.ts';
 import { GuidedGrowth } from './guided-growth.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
+import { storedTwins } from './twins.ts';
 
 /** What outlives a single run. */
 export interface Workbench {
@@ -100,6 +101,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     resume && storage
       ? (await storage.events.readAll()).map(parseEvent).slice(0, trainer.resumedEvents)
       : [];
+  if (resume && storage) await logTwins(trainer, storage, earlier);
   if (services) {
     upload = new RunUpload({
       runId,
@@ -120,6 +122,16 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       trainer.dispose();
     },
   };
+}
+
+/** A resumed log ends at its checkpoint; what was measured beside the run since then is kept. */
+async function logTwins(
+  trainer: Trainer,
+  storage: RunStorage,
+  earlier: readonly RunEvent[],
+): Promise<void> {
+  const logged = earlier.filter((e) => e.type === 'twin').length;
+  for (const twin of (await storedTwins(storage)).slice(logged)) await trainer.record(twin);
 }
 
 /** The blueprints a policy may choose from, where the experiment leaves it to the host. */
