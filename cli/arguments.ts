@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
 import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
+import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import type { ExperimentOptions } from './experiment-options.ts';
 import type { ExportOptions } from './export-options.ts';
@@ -16,6 +18,7 @@ export type Invocation =
   | { command: 'export'; options: ExportOptions; json: boolean }
   | { command: 'verdict'; options: VerdictCommandOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
+  | BranchInvocation
   | { command: 'help'; topic: string | null }
   | { command: 'version' }
   /** Programs of their own: cli/esper.mjs starts them without this parser. */
@@ -26,8 +29,6 @@ const MAX_STEPS = 10_000_000;
 const DEFAULT_SEEDS = 5;
 const MAX_SAMPLES = 1000;
 const DEFAULT_SAMPLES = 10;
-
-type Values = Record<string, string | boolean | undefined>;
 
 /**
  * Reads the arguments after the program's name.
@@ -75,6 +76,12 @@ export function parseArguments(args: readonly string[]): Invocation {
       };
       return { command: 'bench', options, json: !!values.json };
     }
+    case 'replay':
+    case 'rewind':
+    case 'fork':
+    case 'twin':
+    case 'runs':
+      return branchInvocation(first, values, positionals);
     case 'help': {
       const topic = positionals[0] ?? null;
       if (topic !== null) specOf(topic);
@@ -135,13 +142,6 @@ function unknownOption(command: string, typed: string, names: readonly string[])
   return new InputError(
     `Unknown option "${typed}" of "${command}": ${guess ? `did you mean "--${guess}"?` : help}`,
   );
-}
-
-function expectAtMost(command: string, positionals: readonly string[], count: number): void {
-  const extra = positionals[count];
-  if (extra !== undefined) {
-    throw new InputError(`Command "${command}" does not take the argument "${extra}": remove it`);
-  }
 }
 
 function trainOptions(values: Values, positionals: readonly string[]): TrainOptions {
@@ -235,46 +235,4 @@ function verdictFile(positionals: readonly string[]): string {
   throw new InputError(
     'Command "verdict" needs a verdict file: npx esper verdict experiments/verdicts/planted-effect.json',
   );
-}
-
-function text(value: string | boolean | undefined): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function integer(
-  name: string,
-  value: string | boolean | undefined,
-  least: number,
-  most: number,
-): number | null {
-  if (typeof value !== 'string') return null;
-  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number >= least && number <= most)) {
-    throw new InputError(
-      `Option "--${name}" is "${value}": it must be a whole number from ${least} to ${most}`,
-    );
-  }
-  return number;
-}
-
-/** An accuracy as a share of one; `97` is a likely slip for `0.97`. */
-function share(name: string, value: string | boolean | undefined): number | null {
-  if (typeof value !== 'string') return null;
-  const number = /^\d*\.?\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= 0 && number <= 1) return number;
-  const hint = number > 1 && number <= 100 ? `; did you mean ${number / 100}?` : '';
-  throw new InputError(
-    `Option "--${name}" is "${value}": it must be a share from 0 to 1, such as 0.97${hint}`,
-  );
-}
-
-function httpUrl(name: string, value: string | boolean | undefined): string | null {
-  if (typeof value !== 'string') return null;
-  const url = URL.canParse(value) ? new URL(value) : null;
-  if (!url || !['http:', 'https:'].includes(url.protocol)) {
-    throw new InputError(
-      `Option "--${name}" is "${value}": it must be an address like http://127.0.0.1:8787`,
-    );
-  }
-  return url.href.replace(/\/$/, '');
 }

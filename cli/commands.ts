@@ -3,6 +3,7 @@
  * error messages all derive from this table.
  */
 import { EXPORT_FORMAT_NAMES, EXPORT_FORMAT_SUMMARIES } from '#shared/contracts/export-format.ts';
+import { BRANCH_COMMANDS } from './branch-commands.ts';
 
 export interface OptionSpec {
   /** Name of the value in help texts; absent: the option is a switch. */
@@ -109,6 +110,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper verdict experiments/verdicts/optdigits.json --out runs/verdict-optdigits',
     ],
   },
+  ...BRANCH_COMMANDS,
   bench: {
     summary: "Measure the engine on this machine's adapter",
     operands: '[WORKLOAD…]',

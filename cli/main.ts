@@ -5,6 +5,7 @@
 import { InputError, messageOf } from '#shared/base/errors.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { type Invocation, parseArguments } from './arguments.ts';
+import type { BranchInvocation } from './branch-arguments.ts';
 import { EXIT, exitCodeOf, exitCodeOfExperiment, exitCodeOfRun, isExpected } from './exit-code.ts';
 import { createExperimentOutput } from './experiment-output.ts';
 import { helpText } from './help-text.ts';
@@ -129,6 +130,18 @@ async function exportRun({
   return EXIT.done;
 }
 
+function branch(invocation: BranchInvocation): Promise<number> {
+  const { json } = invocation;
+  return stoppable(json, 'stopping', createOutput, async (output, stop) => {
+    // Events of a branch are no news: with --json the last line is the result.
+    const { runBranchCommand } = await import('./branch-main.ts');
+    const { code, lines } = await runBranchCommand(invocation, output, stop);
+    output.close();
+    for (const line of lines) console.log(line);
+    return code;
+  });
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const invocation = parseArguments(args);
   switch (invocation.command) {
@@ -142,6 +155,12 @@ async function run(args: readonly string[]): Promise<number> {
       return await verdict(invocation);
     case 'bench':
       return await bench(invocation);
+    case 'replay':
+    case 'rewind':
+    case 'fork':
+    case 'twin':
+    case 'runs':
+      return await branch(invocation);
     case 'help':
       console.log(helpText(invocation.topic).trimEnd());
       return EXIT.done;

@@ -59,6 +59,12 @@ export async function expectRun(folder: string, purpose: string): Promise<void> 
   );
 }
 
+/** Whether there is a run in a folder. */
+export async function isRunFolder(folder: string): Promise<boolean> {
+  const names = await namesIn(folder);
+  return RUN_FILES.some((name) => names.includes(name));
+}
+
 /** Removes the run in the folder; the lock stays. */
 export async function emptyRunFolder(folder: string): Promise<void> {
   for (const name of await namesIn(folder)) await rm(join(folder, name), { recursive: true });
