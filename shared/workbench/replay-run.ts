@@ -207,7 +207,7 @@ async function checkFiles(source: RunStorage, events: readonly RunEvent[]) {
 
 /** Events that have no part in what a run computes, or depend on when it was saved. */
 const APART: ReadonlySet<RunEvent['type']> = new Set([
-  ...(['run.started', 'run.finished', 'checkpoint', 'notice', 'twin'] as const),
+  ...(['run.started', 'run.finished', 'checkpoint', 'notice', 'twin', 'policy-cost'] as const),
 ]);
 
 function isCompared(event: RunEvent): boolean {
