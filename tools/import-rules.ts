@@ -129,7 +129,7 @@ export const AREAS: readonly Area[] = [
   {
     name: 'web/worker',
     files: /^web\/([^/]*-worker|browser-host)\.ts$/,
-    may: ['web', 'verdict', 'platform hosts', ...SHARED],
+    may: ['web', 'verdict', 'experiments', 'platform hosts', ...SHARED],
   },
   { name: 'web/testing', files: /^web\/testing\//, may: ['web', 'web/*', 'verdict', ...SHARED] },
   // Clients, stores and settings that features share.

@@ -22,6 +22,7 @@ import { Transport } from './features/run-control/transport.tsx';
 import { Runs } from './features/runs/runs.tsx';
 import { SeedLattice } from './features/seed-lattice/seed-lattice.tsx';
 import { Services } from './features/services/services.tsx';
+import { Verdict } from './features/verdict/verdict.tsx';
 import { useKeyboardShortcuts } from './keyboard-shortcuts.ts';
 import type { RunActions } from './run-actions.ts';
 import { useRunStore } from './run-store.ts';
@@ -73,6 +74,7 @@ function AllPanels() {
         <HealthHeatmap className={styles['health']} />
         <DecisionLog className={styles['half']} />
         <EventTimeline className={styles['half']} />
+        <Verdict className={styles['full']} />
         <Services className={styles['third']} />
         <KernelMemory className={styles['third']} />
         <Runs className={styles['third']} />

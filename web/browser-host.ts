@@ -73,7 +73,7 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
 }
 
 /** The GPU where there is one; otherwise the reference engine with the reason. */
-async function openBestBackend(tries: number): Promise<{ backend: Backend; note?: string }> {
+export async function openBestBackend(tries: number): Promise<{ backend: Backend; note?: string }> {
   for (let left = tries - 1; ; left--) {
     try {
       return { backend: await createGpuBackend(self.navigator.gpu) };

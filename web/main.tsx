@@ -8,6 +8,7 @@ import { startPage } from './page-start.ts';
 import { createRunActions } from './run-actions.ts';
 import { receiveMessage } from './run-store.ts';
 import { loadTheme } from './theme.ts';
+import { connectVerdicts } from './verdict-store.ts';
 import './ui/tokens.css';
 
 const worker = new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module' });
@@ -17,6 +18,9 @@ const actions = createRunActions(client);
 const isEmbed = new URLSearchParams(location.search).get('embed') === '1';
 
 loadTheme();
+connectVerdicts(
+  () => new Worker(new URL('./verdict-worker.ts', import.meta.url), { type: 'module' }),
+);
 createRoot(document.getElementById('root') as HTMLElement).render(
   <StrictMode>
     <QueryClientProvider client={new QueryClient()}>

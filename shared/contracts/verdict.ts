@@ -224,3 +224,25 @@ export interface VerdictProgress {
   done: number;
   total: number;
 }
+
+/** What the page asks the worker that runs verdicts. */
+export type VerdictRequest =
+  | {
+      kind: 'run';
+      /** A shipped verdict by name, or the settings of the page. */
+      what: { shipped: string } | { experiment: Experiment };
+      /** Replace the file's; the shipped ones have their own margin. */
+      seeds: number;
+      arms: ArmName[];
+      /** Dropped files that the data source reads. */
+      files: { name: string; bytes: ArrayBuffer }[];
+    }
+  | { kind: 'stop' }
+  /** Checks a stored report and renders it. */
+  | { kind: 'open'; text: string };
+
+export type VerdictMessage =
+  | { kind: 'note'; message: string }
+  | { kind: 'progress'; progress: VerdictProgress }
+  | { kind: 'report'; report: VerdictReport; html: string }
+  | { kind: 'failed'; message: string };

@@ -1,5 +1,5 @@
 /** The runs of each control, made from the runs that grew. */
-import { canonicalJson } from '../base/canonical.ts';
+import { canonicalJson, sha256Hex } from '../base/canonical.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import { heuristicSettingsOf, type PolicySpec } from '../contracts/policy.ts';
 import type { ArmRun, ControlName, GrowthHistory, Protocol } from '../contracts/verdict.ts';
@@ -33,7 +33,7 @@ export async function controlJobs(
     if ('reason' in draft) reasons.add(draft.reason);
     else singles.push({ arm, seeds: [run.seed], dataset, ...draft });
   }
-  const jobs = arm.startsWith('static-') ? together(singles) : singles;
+  const jobs = arm.startsWith('static-') ? await together(singles) : singles;
   return { jobs, reasons: [...reasons] };
 }
 
@@ -93,11 +93,14 @@ function onlyBlueprint({ seeds }: GrowthHistory): string | null {
 }
 
 /** Runs of one topology, length and data as replicas of one dispatch. */
-function together(jobs: readonly ArmJob[]): ArmJob[] {
+async function together(jobs: readonly ArmJob[]): Promise<ArmJob[]> {
   const groups = new Map<string, ArmJob[]>();
+  const digests = new Map<Dataset, string>();
   for (const job of jobs) {
     const { seed: _seed, ...rest } = job.experiment;
-    const key = canonicalJson([rest, job.dataset.source]);
+    const rows = digests.get(job.dataset) ?? (await rowsDigest(job.dataset));
+    digests.set(job.dataset, rows);
+    const key = canonicalJson([rest, rows]);
     groups.set(key, [...(groups.get(key) ?? []), job]);
   }
   return [...groups.values()].flatMap((group) =>
@@ -106,4 +109,11 @@ function together(jobs: readonly ArmJob[]): ArmJob[] {
       return { ...part[0]!, seeds: part.flatMap((job) => job.seeds) };
     }),
   );
+}
+
+/** Of what a network that does not grow sees: a seed may still choose its own validation rows. */
+async function rowsDigest({ test, train }: Dataset): Promise<string> {
+  const arrays = [train.x, train.y, test.x, test.y];
+  const digests = await Promise.all(arrays.map((a) => sha256Hex(new Uint8Array(a.buffer))));
+  return digests.join(' ');
 }

@@ -38,6 +38,11 @@ export function probability(p: number): string {
   return p.toFixed(p < 0.01 ? 4 : 3);
 }
 
+function comparedTo(p: number): string {
+  const text = probability(p);
+  return text.startsWith('<') ? text : `= ${text}`;
+}
+
 export function sentenceOf(
   protocol: Protocol,
   outcome: VerdictOutcome,
@@ -82,8 +87,8 @@ function comparisonSentence({ alpha, margin, metric }: Protocol, c: Comparison):
   const size = `${points(c.mean)} ${what}, ${share} % interval ${points(low)} to ${points(high)}`;
   const test =
     c.outcome === 'equivalent'
-      ? `equivalence within ${points(margin).slice(1)}: p = ${probability(c.pEquivalence)}`
-      : `signed-rank p = ${probability(c.pAdjusted)} after Holm's correction`;
+      ? `equivalence within ${points(margin).slice(1)}: p ${comparedTo(c.pEquivalence)}`
+      : `signed-rank p ${comparedTo(c.pAdjusted)} after Holm's correction`;
   return `Growth ${OUTCOME_WORDS[c.outcome]} ${ARM_WORDS[c.control]}: ${size}; ${test}; ${c.seeds.length} seeds.`;
 }
 
