@@ -13,6 +13,7 @@ import { Interrupt } from './interrupt.ts';
 import { createOutput, type TextSink } from './output.ts';
 import type { RunTrain } from './train-options.ts';
 import { createVerdictOutput } from './verdict-output.ts';
+import type { JobOutput } from './worker-options.ts';
 
 /** Writes all of a text; when the reader has gone away (`| head`), `onGone` is called once. */
 function sinkOf(stream: typeof Deno.stdout | typeof Deno.stderr, onGone: () => void): TextSink {
@@ -120,6 +121,37 @@ function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Pr
   });
 }
 
+/** Notes on standard error; with --json records on standard output. */
+function jobOutput({ json, stdout, stderr }: Streams): JobOutput & { close(): void } {
+  return {
+    note: (message) => stderr.write(`${message}\n`),
+    warn: (message) => stderr.write(`esper: ${message}\n`),
+    record: (fields) => {
+      if (json) stdout.write(`${JSON.stringify(fields)}\n`);
+    },
+    close: () => undefined,
+  };
+}
+
+function worker({ json, options }: Extract<Invocation, { command: 'worker' }>): Promise<number> {
+  const stopping = 'stopping: giving the jobs back';
+  return stoppable(json, stopping, jobOutput, async (output, stop) => {
+    const { runWorker } = await import('./worker.ts');
+    const done = await runWorker(options, output, stop);
+    output.note(`${done} ${done === 1 ? 'job' : 'jobs'} done`);
+    return EXIT.done;
+  });
+}
+
+function submit({ json, options }: Extract<Invocation, { command: 'submit' }>): Promise<number> {
+  return stoppable(json, 'stopping; the jobs go on', jobOutput, async (output, stop) => {
+    const { runSubmit } = await import('./submit.ts');
+    const isGood = await runSubmit(options, output, stop);
+    if (stop.aborted) return EXIT.interrupted;
+    return isGood ? EXIT.done : EXIT.failed;
+  });
+}
+
 async function exportRun({
   json,
   options,
@@ -153,6 +185,10 @@ async function run(args: readonly string[]): Promise<number> {
       return await exportRun(invocation);
     case 'verdict':
       return await verdict(invocation);
+    case 'worker':
+      return await worker(invocation);
+    case 'submit':
+      return await submit(invocation);
     case 'bench':
       return await bench(invocation);
     case 'replay':
