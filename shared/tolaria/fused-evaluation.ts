@@ -132,7 +132,7 @@ export class FusedEvaluation {
   async losses(alphas: readonly (readonly number[])[]): Promise<number[]> {
     const { backend } = this.#runtime;
     const { control, executable, metrics } = this.#made;
-    control.writeByReplica(0, this.#batches, alphas);
+    control.writeRows(0, this.#batches, (out, at, _step, r) => out.set(alphas[r]!, at));
     backend.run(executable, this.#batches);
     const numbers = await backend.readFloats(metrics, 0, this.#batches * this.points * 4);
     return alphas.map((_, p) => {

@@ -524,6 +524,7 @@ export class Trainer {
       experiment: this.experiment,
       step,
       row: this.#rowAt(step),
+      rowAt: (later) => this.#rowAt(later),
       emit: (event) => this.#emit(event),
     };
   }

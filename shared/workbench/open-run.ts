@@ -16,7 +16,7 @@ import { sitesOf } from '../tolaria/growth-sites.ts';
 import { parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
-import { GuidedGrowth } from './guided-growth.ts';
+import { policyMeasurements } from './policy-measurements.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 import { storedTwins } from './twins.ts';
@@ -84,7 +84,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       backend: bench.backend,
       artifacts: bench.artifacts,
       decisions,
-      advisor: new GuidedGrowth(libraryBlueprint),
+      advisor: policyMeasurements(libraryBlueprint),
       blueprintOf: libraryBlueprint,
       clock: bench.clock,
       storage,
