@@ -17,6 +17,7 @@ import { createReferenceBackend } from '../engine/reference/reference-backend.ts
 import type { ArtifactSource, ProvidedArtifact } from '../kasmina/artifact-source.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
 import type { DecisionSource } from './decision-source.ts';
+import type { InitialWeights } from './initial-weights.ts';
 import type { PolicyAdvisor } from './policy-advisor.ts';
 import { Trainer } from './trainer.ts';
 
@@ -109,6 +110,7 @@ export interface TinyOptions {
   clock?: Clock;
   resume?: boolean;
   schedule?: RunSchedule | null;
+  initialWeights?: InitialWeights;
 }
 
 export interface TinyRun {
@@ -132,6 +134,7 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       storage: o.storage ?? null,
       ...(o.schedule ? { schedule: o.schedule } : {}),
       shaderDigest: 'none',
+      initialWeights: o.initialWeights ?? null,
       onEvent: (event) => events.push(event),
     },
     o.resume ?? false,

@@ -41,6 +41,8 @@ export class HealthProbe {
   #executable: Executable;
   #control: ControlBuffer;
   #segments: DeviceBuffer;
+  /** Real units of each output, without padding. */
+  #units: ReadonlyMap<string, number>;
 
   private constructor(
     runtime: NetworkRuntime,
@@ -48,12 +50,14 @@ export class HealthProbe {
     executable: Executable,
     control: ControlBuffer,
     segments: DeviceBuffer,
+    units: ReadonlyMap<string, number>,
   ) {
     this.#runtime = runtime;
     this.#experiment = experiment;
     this.#executable = executable;
     this.#control = control;
     this.#segments = segments;
+    this.#units = units;
   }
 
   static async create(runtime: NetworkRuntime, experiment: Experiment): Promise<HealthProbe> {
@@ -62,6 +66,7 @@ export class HealthProbe {
     const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
     const t = trainingGraph(topology, source, experiment.loss, {
       smoothing: experiment.labelSmoothing,
+      statistics: 'measure',
     });
     const { graph } = t;
     const outputs: Record<string, (typeof graph.tensors)[number]> = { 'loss/host': t.rowStats };
@@ -105,7 +110,8 @@ export class HealthProbe {
       scheduleBase: control.scheduleBase,
       scheduleColumns: columns,
     });
-    return new HealthProbe(runtime, experiment, executable, control, buffer);
+    const units = new Map(measured.map(([name, y]) => [name, y.shape.at(-1)!]));
+    return new HealthProbe(runtime, experiment, executable, control, buffer, units);
   }
 
   /** @param step The batch of this step is measured; its update has not been made yet. */
@@ -145,7 +151,12 @@ export class HealthProbe {
         layerId: layer.name,
         seedId: null,
         step,
-        ...activationSignals(values.get(`layer/${layer.name}`), stats, replicas, unitsOf(layer)),
+        ...activationSignals(
+          values.get(`layer/${layer.name}`),
+          stats,
+          replicas,
+          this.#units.get(`layer/${layer.name}`)!,
+        ),
         ...gradientSignals(host),
         gradientRatio: null,
         latencyMs: null,
@@ -157,7 +168,7 @@ export class HealthProbe {
           layerId: layer.name,
           seedId: seed.seedId,
           step,
-          ...activationSignals(values.get(key), outputs[key], replicas, unitsOf(layer)),
+          ...activationSignals(values.get(key), outputs[key], replicas, this.#units.get(key)!),
           ...gradientSignals(g),
           gradientRatio: ratio(g, host),
           latencyMs: null,
@@ -193,10 +204,6 @@ export class HealthProbe {
     this.#control.dispose();
     this.#runtime.backend.destroyBuffer(this.#segments);
   }
-}
-
-function unitsOf(layer: { kind: string; units?: number; channels?: number }): number {
-  return (layer.kind === 'linear' ? layer.units : layer.channels)!;
 }
 
 function finite(value: number): number | null {

@@ -135,9 +135,10 @@ export class NetworkRuntime {
     );
     const layout = addOptimizer(training, optimizer, topology.seeds);
     const plan = makePlan('train', training.graph, this.replicas);
-    const arena = new TrainingArena(this.backend, layout, this.replicas, (p) =>
-      scheduleGroupOf(p, optimizer),
-    );
+    const arena = new TrainingArena(this.backend, layout, this.replicas, {
+      groupOf: (p) => scheduleGroupOf(p, optimizer),
+      states: training.states,
+    });
     const columns = scheduleColumns(
       alphaColumns(topology.seeds),
       scheduleGroups(groups.length, optimizer),

@@ -126,7 +126,10 @@ export class TrialNetwork {
     const graph = trainingGraph(topology, source, loss, options);
     const layout = addOptimizer(graph, optimizer, seeds);
     const plan = makePlan('trial', graph.graph, points);
-    const arena = new TrainingArena(backend, layout, points, (p) => scheduleGroupOf(p, optimizer));
+    const arena = new TrainingArena(backend, layout, points, {
+      groupOf: (p) => scheduleGroupOf(p, optimizer),
+      states: graph.states,
+    });
     const width = scheduleColumns(alphaColumns(seeds), scheduleGroups(groups.length, optimizer));
     // Every branch draws the batches and the dropout of the run's replica 0.
     const drawn = new Array<number>(points).fill(runtime.seeds[0]!);
@@ -159,7 +162,7 @@ export class TrialNetwork {
     return this.#groups.at(-1)!.bornStep;
   }
 
-  /** Copies weights and moments on the device; what neither has is drawn. */
+  /** Copies weights, moments and running statistics on the device; what neither has is drawn. */
   #carry(before: TrialNetwork | null): void {
     const { backend, seeds } = this.#runtime;
     const source = before ? before.#arena : this.#runtime.arena;
@@ -186,6 +189,18 @@ export class TrialNetwork {
             numel(p.padded),
           );
         }
+      }
+    }
+    for (const { name, padded } of this.#arena.states) {
+      const from = source.buffers[name];
+      if (!from) {
+        fresh.add(name);
+        continue;
+      }
+      const size = numel(padded);
+      for (let point = 0; point <= this.candidates.length; point++) {
+        const at = rowOf(point) * size;
+        backend.copy(from, at, this.#arena.buffers[name]!, point * size, size);
       }
     }
     const drawn = new Array<number>(this.candidates.length + 1).fill(seeds[0]!);

@@ -7,12 +7,14 @@ import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
+import { checkTokens } from '../data/tokens.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
 import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
 import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
 import { sitesOf } from '../tolaria/growth-sites.ts';
+import { readInitialWeights } from '../tolaria/initial-weights.ts';
 import { parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
@@ -67,6 +69,11 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     withBlueprints(experiment),
     sitesOf(experiment, dataset).map((site) => site.layerId),
   );
+  checkTokens(experiment, dataset);
+  const weights = experiment.initialWeights;
+  const initialWeights = weights
+    ? await readInitialWeights(await bench.files.read(weights), weights)
+    : null;
   const policy = createPolicy(experiment.policy);
   const { services } = bench;
   const remote = services && policy.name !== 'manual' ? services.askTamiyo : null;
@@ -86,6 +93,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       decisions,
       advisor: policyMeasurements(libraryBlueprint),
       blueprintOf: libraryBlueprint,
+      initialWeights,
       clock: bench.clock,
       storage,
       shaderDigest: bench.shaderDigest,
