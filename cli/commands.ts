@@ -24,7 +24,7 @@ export interface CommandSpec {
 export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   train: {
     summary: 'Train a network that grows, from an experiment file or a preset',
-    operands: 'FILE|PRESET',
+    operands: 'FILE|PRESET|CAPSULE',
     options: {
       out: { value: 'DIR', help: 'run folder (default: runs/<name>-<seed>)' },
       seed: { value: 'N', help: 'everything random derives from it, 0 to 4294967295' },
@@ -45,6 +45,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper train two-spirals --seed 1 --out runs/a',
       '  npx esper train two-spirals --seed 1 --out runs/b --no-growth',
       '  npx esper train --resume --out runs/a',
+      '  npx esper train a.capsule --out runs/c',
       '  npx esper train experiments/optdigits.json --json > run.jsonl',
     ],
   },
