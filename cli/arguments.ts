@@ -6,6 +6,7 @@ import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/ex
 import { closestWord } from '#shared/data/closest-word.ts';
 import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { type BlueprintOptions, parseHost } from './blueprint-options.ts';
 import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import type { ExperimentOptions } from './experiment-options.ts';
@@ -19,6 +20,7 @@ export type Invocation =
   | { command: 'experiment'; options: ExperimentOptions; json: boolean }
   | { command: 'export'; options: ExportOptions; json: boolean }
   | { command: 'verdict'; options: VerdictCommandOptions; json: boolean }
+  | { command: 'blueprint'; options: BlueprintOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
   | BranchInvocation
   | { command: 'help'; topic: string | null }
@@ -70,6 +72,15 @@ export function parseArguments(args: readonly string[]): Invocation {
         seeds: integer('seeds', values['seeds'], 2, 200),
       };
       return { command: 'verdict', options, json: !!values.json };
+    }
+    case 'blueprint': {
+      expectAtMost('blueprint', positionals, 1);
+      const host = text(values['host']);
+      const options = {
+        target: positionals[0] ?? null,
+        host: host === null ? null : parseHost(host),
+      };
+      return { command: 'blueprint', options, json: !!values.json };
     }
     case 'worker':
       expectAtMost('worker', positionals, 0);

@@ -111,6 +111,26 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper verdict experiments/verdicts/optdigits.json --out runs/verdict-optdigits',
     ],
   },
+  blueprint: {
+    summary: 'Show the library of blueprints, or check and show one, a file of your own too',
+    operands: '[NAME|FILE.json]',
+    options: {
+      host: {
+        value: 'HOST',
+        help: 'linear:IN,OUT or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING] (default: one of each)',
+      },
+      json: { help: 'the report as one JSON object on stdout' },
+    },
+    details: [
+      'Prints nodes, shapes, parameters and multiply-adds, and what folding would make of it; or, with',
+      'exit code 2, why the blueprint is refused. docs/blueprints.md explains the file.',
+      '',
+      'Examples:',
+      '  npx esper blueprint',
+      '  npx esper blueprint widen-8 --host linear:64,10',
+      '  npx esper blueprint experiments/blueprints/gated-adapter.json',
+    ],
+  },
   ...BRANCH_COMMANDS,
   bench: {
     summary: "Measure the engine on this machine's adapter",

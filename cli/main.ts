@@ -174,6 +174,20 @@ function branch(invocation: BranchInvocation): Promise<number> {
   });
 }
 
+async function blueprint({
+  json,
+  options,
+}: Extract<Invocation, { command: 'blueprint' }>): Promise<number> {
+  const [{ blueprintText, reportBlueprints }, { diskFiles }] = await Promise.all([
+    import('./blueprint.ts'),
+    import('#shared/platform/deno.ts'),
+  ]);
+  const reports = await reportBlueprints(options, diskFiles);
+  const lines = () => blueprintText(reports, options.target !== null).join('\n');
+  console.log(json ? JSON.stringify({ blueprints: reports }) : lines());
+  return EXIT.done;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const invocation = parseArguments(args);
   switch (invocation.command) {
@@ -189,6 +203,8 @@ async function run(args: readonly string[]): Promise<number> {
       return await worker(invocation);
     case 'submit':
       return await submit(invocation);
+    case 'blueprint':
+      return await blueprint(invocation);
     case 'bench':
       return await bench(invocation);
     case 'replay':

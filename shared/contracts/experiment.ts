@@ -4,6 +4,7 @@
  * from this schema for editors, which is why keys are described in strings and not in comments.
  */
 import { z } from 'zod';
+import { Blueprint } from './blueprint.ts';
 import { Activation, HostSpec } from './host.ts';
 import { PolicySpec } from './policy.ts';
 import { AlphaCurve, BlendMode } from './seed.ts';
@@ -271,7 +272,15 @@ export const GrowthSpec = z
       .array(z.string())
       .min(1)
       .optional()
-      .describe('Blueprints a policy may choose from, in order of preference; absent: all'),
+      .describe(
+        'Blueprints a policy may choose from, in order of preference: names, or files ending in .json; absent: all',
+      ),
+    ownBlueprints: z
+      .array(Blueprint)
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Blueprints of your own, which "blueprints" names; files named there are put here'),
     blendMode: BlendMode.default('add'),
     alphaCurve: AlphaCurve.default('cosine'),
     alphaSteps: count.default(200).describe('Steps of the ramp that blends a seed in'),

@@ -238,7 +238,7 @@ export function resolveDataPaths(experiment: Experiment, folder: string): Experi
 type ArrayPaths = Extract<DataSpec, { source: 'npy' }>['train'];
 
 /** `folder/path` with `.` and `..` taken out, as far as the folder's own parts reach. */
-function joinPath(folder: string, path: string): string {
+export function joinPath(folder: string, path: string): string {
   const isAbsolute = /^([/\\]|[a-z]:[/\\]|[a-z][a-z0-9+.-]+:\/\/)/i.test(path);
   if (folder === '' || isAbsolute) return path;
   const parts: string[] = [];

@@ -5,7 +5,7 @@
  */
 import { RandomStream } from '../base/random.ts';
 import { inferShapes } from '../blueprints/ir.ts';
-import { libraryBlueprint } from '../blueprints/library.ts';
+import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { Command, RunEvent } from '../contracts/events.ts';
 import { Experiment, type ExperimentInput } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
@@ -129,7 +129,7 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       artifacts: o.artifacts ?? provideAll,
       decisions: o.decisions ?? null,
       ...(o.advisor ? { advisor: o.advisor } : {}),
-      blueprintOf: libraryBlueprint,
+      blueprintOf: blueprintFinder((o.experiment ?? tinyExperiment()).growth.ownBlueprints),
       clock: o.clock ?? tickingClock(),
       storage: o.storage ?? null,
       ...(o.schedule ? { schedule: o.schedule } : {}),

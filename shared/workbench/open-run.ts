@@ -2,7 +2,8 @@
  * Puts a run together from its parts: data, network, policy, artifacts, services. The one place
  * that the page's worker and the command line share, so that a file trains the same in both.
  */
-import { libraryBlueprint, libraryNamesFor } from '../blueprints/library.ts';
+import { libraryNamesFor } from '../blueprints/library.ts';
+import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
@@ -74,6 +75,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
   const initialWeights = weights
     ? await readInitialWeights(await bench.files.read(weights), weights)
     : null;
+  const find = blueprintFinder(experiment.growth.ownBlueprints);
   const policy = createPolicy(experiment.policy);
   const { services } = bench;
   const remote = services && policy.name !== 'manual' ? services.askTamiyo : null;
@@ -91,8 +93,8 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       backend: bench.backend,
       artifacts: bench.artifacts,
       decisions,
-      advisor: policyMeasurements(libraryBlueprint),
-      blueprintOf: libraryBlueprint,
+      advisor: policyMeasurements(find),
+      blueprintOf: find,
       initialWeights,
       clock: bench.clock,
       storage,
