@@ -33,6 +33,8 @@ export interface Topology {
 export interface BatchSource {
   /** Rows in the dataset. */
   size: number;
+  /** Rows of the first buffers, where one does not hold all. @default {size} */
+  partRows?: number;
   batch: number;
   mode: 'shuffle' | 'sequential';
 }
@@ -99,18 +101,23 @@ export function batchOf(
   source: BatchSource,
 ): { x: Tensor; labels: Tensor } {
   const shared = { role: 'external', replicated: false } as const;
-  const rows = graph.create('dataset_x', [source.size, ...input], shared);
+  const { size, partRows = size } = source;
+  const part = (name: string, first: number) =>
+    graph.create(name, [Math.min(partRows, size - first), ...input], shared);
+  const rows = part('dataset_x', 0);
   const classes = graph.create('dataset_y', [source.size], {
     ...shared,
     dtype: 'u32',
     padded: [source.size],
   });
+  const attrs = { batch: source.batch, size, mode: source.mode, stream: streamOf('batches') };
   const [x, labels] = graph.apply('gather_batch', [rows, classes, control], {
-    batch: source.batch,
-    size: source.size,
-    mode: source.mode,
-    stream: streamOf('batches'),
+    ...attrs,
+    ...(partRows < size ? { part: true } : {}),
   });
+  for (let first = partRows, k = 1; first < size; first += partRows, k++) {
+    graph.apply('gather_part', [x!, part(`dataset_x.${k}`, first), control], { ...attrs, first });
+  }
   return { x: x!, labels: labels! };
 }
 

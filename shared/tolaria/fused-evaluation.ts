@@ -82,7 +82,7 @@ export class FusedEvaluation {
     const batches = Math.ceil(data.size / batch);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { size: data.size, batch, mode: 'sequential' } as const;
+    const source = { ...data.rows, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits } = evaluationForward(graph, control, topology, x);
     const { rows } = addLoss(graph, experiment.loss, logits, labels);
@@ -121,8 +121,7 @@ export class FusedEvaluation {
           ...(made.weights ? { parameters: made.weights } : {}),
           control: made.control.buffer,
           metrics: made.metrics,
-          dataset_x: data.x,
-          dataset_y: data.y,
+          ...data.buffers,
         },
         scheduleBase: made.control.scheduleBase,
         scheduleColumns: columns,

@@ -63,7 +63,7 @@ export class HealthProbe {
   static async create(runtime: NetworkRuntime, experiment: Experiment): Promise<HealthProbe> {
     const { arena, backend, topology } = runtime;
     const data = runtime.dataOf('train');
-    const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
+    const source = { ...data.rows, batch: experiment.batchSize, mode: 'shuffle' } as const;
     const t = trainingGraph(topology, source, experiment.loss, {
       smoothing: experiment.labelSmoothing,
       statistics: 'measure',
@@ -104,8 +104,7 @@ export class HealthProbe {
         ...arena.buffers,
         control: control.buffer,
         segments: buffer,
-        dataset_x: data.x,
-        dataset_y: data.y,
+        ...data.buffers,
       },
       scheduleBase: control.scheduleBase,
       scheduleColumns: columns,

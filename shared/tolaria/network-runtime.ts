@@ -129,7 +129,7 @@ export class NetworkRuntime {
     const data = this.dataOf('train');
     const training = trainingGraph(
       topology,
-      { size: data.size, batch: batchSize, mode: 'shuffle' },
+      { ...data.rows, batch: batchSize, mode: 'shuffle' },
       loss,
       { smoothing: labelSmoothing, microBatches },
     );
@@ -152,8 +152,7 @@ export class NetworkRuntime {
           ...arena.buffers,
           control: control.buffer,
           metrics,
-          dataset_x: data.x,
-          dataset_y: data.y,
+          ...data.buffers,
         },
         scheduleBase: control.scheduleBase,
         scheduleColumns: columns,
@@ -250,7 +249,7 @@ export class NetworkRuntime {
     const batches = Math.ceil(data.size / batch);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { size: data.size, batch, mode: 'sequential' } as const;
+    const source = { ...data.rows, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, this.input, source);
     const { logits } = evaluationForward(graph, control, this.topology, x);
     const { rows } = addLoss(graph, this.#experiment.loss, logits, labels);
@@ -265,8 +264,7 @@ export class NetworkRuntime {
         ...this.arena.buffers,
         control: buffer.buffer,
         metrics,
-        dataset_x: data.x,
-        dataset_y: data.y,
+        ...data.buffers,
       },
       scheduleBase: buffer.scheduleBase,
       scheduleColumns: columns,

@@ -121,7 +121,7 @@ export class TrialNetwork {
     const points = candidates.length + 1;
     const { labelSmoothing, loss, microBatches, optimizer } = experiment;
     const data = runtime.dataOf('train');
-    const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
+    const source = { ...data.rows, batch: experiment.batchSize, mode: 'shuffle' } as const;
     const options = { smoothing: labelSmoothing, microBatches };
     const graph = trainingGraph(topology, source, loss, options);
     const layout = addOptimizer(graph, optimizer, seeds);
@@ -143,8 +143,7 @@ export class TrialNetwork {
           ...arena.buffers,
           control: control.buffer,
           metrics,
-          dataset_x: data.x,
-          dataset_y: data.y,
+          ...data.buffers,
         },
         scheduleBase: control.scheduleBase,
         scheduleColumns: width,
@@ -278,7 +277,7 @@ async function makeEvaluation(
   const batches = Math.ceil(data.size / batch);
   const graph = new Graph();
   const tensor = controlTensor(graph);
-  const source = { size: data.size, batch, mode: 'sequential' } as const;
+  const source = { ...data.rows, batch, mode: 'sequential' } as const;
   const { x, labels } = batchOf(graph, tensor, topology.input, source);
   const { logits } = evaluationForward(graph, tensor, topology, x);
   const { rows } = addLoss(graph, experiment.loss, logits, labels);
@@ -293,8 +292,7 @@ async function makeEvaluation(
       ...arena.buffers,
       control: control.buffer,
       metrics,
-      dataset_x: data.x,
-      dataset_y: data.y,
+      ...data.buffers,
     },
     scheduleBase: control.scheduleBase,
     scheduleColumns: columns,

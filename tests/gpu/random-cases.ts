@@ -254,11 +254,17 @@ function step(op: string): Family {
     const row = (step: number, seed: number) => schedule(o, step, seed);
     const control = b.control({ step: s.between(0, 40), row });
     const [rows, batch, features, classes] = [11, 2 * s.between(1, 5), s.between(1, 9), 3];
-    const data = b.shared('dataset_x', [rows, features]);
+    const partRows = s.between(4, rows - 1);
+    const data = b.shared('dataset_x', [partRows, features]);
+    const rest = b.shared('dataset_x.1', [rows - partRows, features]);
     const labels = Array.from({ length: rows }, (_, i) => (i * 7) % classes);
     const gather = { batch, mode: s.one(['shuffle', 'sequential']), size: rows, stream: 5 };
     const inputs = [data, b.words('dataset_y', [rows], labels), control];
-    const [x, y] = b.graph.apply('gather_batch', inputs, gather, 'batch') as [Tensor, Tensor];
+    const [x, y] = b.graph.apply('gather_batch', inputs, { ...gather, part: true }, 'batch') as [
+      Tensor,
+      Tensor,
+    ];
+    b.graph.apply('gather_part', [x, rest, control], { ...gather, first: partRows });
     const part = (t: Tensor, k: number) =>
       b.graph.one('batch_rows', [t], { start: (k * batch) / 2, length: batch / 2 });
     const half = b.graph.one('dropout', [part(x, 1), control], { rate: 0.3, stream: 9 }, 'half');
