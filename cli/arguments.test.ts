@@ -65,6 +65,18 @@ describe('parseArguments()', () => {
     });
   });
 
+  test('takes a suite where an experiment could be named', () => {
+    expect(line('experiment p3 --seeds 4 --data d --out o --json')).toEqual({
+      command: 'suite',
+      json: true,
+      options: { suite: 'p3', seeds: 4, dataFolder: 'd', outDirectory: 'o' },
+    });
+    expect(line('experiment p1')).toMatchObject({ command: 'suite', options: { seeds: null } });
+    expect(() => line('experiment p1 --steps 5')).toThrow('the suite p1 has its own; remove it');
+    expect(() => line('experiment p1 --data d')).toThrow('makes its data itself');
+    expect(() => line('experiment moons --data d')).toThrow('only the suite p3');
+  });
+
   test('reads every option of verdict', () => {
     const given = line('verdict a/v.json --out v --seeds 12 --json');
     const options = { target: 'a/v.json', outDirectory: 'v', seeds: 12 };
@@ -204,47 +216,6 @@ describe('parseArguments()', () => {
         expect(parsed.command === 'train' && parsed.options.seed).toBe(seed);
       }),
     );
-  });
-});
-
-describe('parseArguments() for jobs', () => {
-  const server = ['--server', 'http://127.0.0.1:8787/'];
-
-  test('reads a worker', () => {
-    const args = ['worker', ...server, '--concurrency', '4', '--kinds', 'compile,shader', '--once'];
-    expect(parseArguments(args)).toMatchObject({
-      command: 'worker',
-      options: {
-        serverUrl: 'http://127.0.0.1:8787',
-        token: null,
-        concurrency: 4,
-        kinds: ['compile', 'shader'],
-        name: null,
-        once: true,
-      },
-    });
-    expect(parseArguments(['worker', ...server])).toMatchObject({
-      options: { concurrency: 1, kinds: ['compile', 'experiment', 'shader'], once: false },
-    });
-  });
-
-  test('reads a submission', () => {
-    const args = ['submit', 'two-spirals', ...server, '--seeds', '3', '--no-growth', '--wait'];
-    expect(parseArguments(args)).toMatchObject({
-      command: 'submit',
-      options: { target: 'two-spirals', seeds: 3, firstSeed: null, growth: false, wait: true },
-    });
-  });
-
-  test.each([
-    [['worker'], /needs a server: add --server/],
-    [['worker', ...server, '--kinds', 'compile,all'], /names "all": kinds of jobs are/],
-    [['worker', ...server, '--name', 'a b'], /"--name" is "a b"/],
-    [['worker', ...server, '--concurrency', '0'], /from 1 to 64/],
-    [['submit', ...server], /needs an experiment file or a preset/],
-    [['submit', 'x', 'y', ...server], /y/],
-  ])('refuses %j', (args, message) => {
-    expect(() => parseArguments(args)).toThrow(message);
   });
 });
 

@@ -1,34 +1,34 @@
 /** Checks the arguments of `esper` against the table of commands. Pure: no files, no terminal. */
 import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
-import { JobKind, WorkerName } from '#shared/contracts/api-jobs.ts';
 import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
-import { type BlueprintOptions, parseHost } from './blueprint-options.ts';
 import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
-import type { ExperimentOptions } from './experiment-options.ts';
+import {
+  type ExperimentOptions,
+  SUITE_NAMES,
+  type SuiteCommandOptions,
+  type SuiteName,
+} from './experiment-options.ts';
 import type { ExportOptions } from './export-options.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { VerdictCommandOptions } from './verdict-options.ts';
-import type { SubmitOptions, WorkerOptions } from './worker-options.ts';
 
 export type Invocation =
   | { command: 'train'; options: TrainOptions; json: boolean }
   | { command: 'experiment'; options: ExperimentOptions; json: boolean }
+  | { command: 'suite'; options: SuiteCommandOptions; json: boolean }
   | { command: 'export'; options: ExportOptions; json: boolean }
   | { command: 'verdict'; options: VerdictCommandOptions; json: boolean }
-  | { command: 'blueprint'; options: BlueprintOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
   | BranchInvocation
   | { command: 'help'; topic: string | null }
   | { command: 'version' }
-  /** The last ones are programs of their own: cli/esper.mjs starts them without this parser. */
-  | { command: 'worker'; options: WorkerOptions; json: boolean }
-  | { command: 'submit'; options: SubmitOptions; json: boolean }
-  | { command: 'serve' | 'doctor' | 'backup' | 'restore' };
+  /** Programs of their own: cli/esper.mjs starts them without this parser. */
+  | { command: 'serve' | 'doctor' };
 
 const MAX_SEED = 0xffffffff;
 const MAX_STEPS = 10_000_000;
@@ -55,6 +55,11 @@ export function parseArguments(args: readonly string[]): Invocation {
     case 'train':
       return { command: 'train', options: trainOptions(values, positionals), json: !!values.json };
     case 'experiment': {
+      if (SUITE_NAMES.includes(positionals[0] as SuiteName)) {
+        const options = suiteOptions(values, positionals);
+        return { command: 'suite', options, json: !!values.json };
+      }
+      refuseOptions('data', values, 'only the suite p3 reads data of its own');
       const options = experimentOptions(values, positionals);
       return { command: 'experiment', options, json: !!values.json };
     }
@@ -73,24 +78,6 @@ export function parseArguments(args: readonly string[]): Invocation {
       };
       return { command: 'verdict', options, json: !!values.json };
     }
-    case 'blueprint': {
-      expectAtMost('blueprint', positionals, 1);
-      const host = text(values['host']);
-      const options = {
-        target: positionals[0] ?? null,
-        host: host === null ? null : parseHost(host),
-      };
-      return { command: 'blueprint', options, json: !!values.json };
-    }
-    case 'worker':
-      expectAtMost('worker', positionals, 0);
-      return { command: 'worker', options: workerOptions(values), json: !!values.json };
-    case 'submit':
-      return {
-        command: 'submit',
-        options: submitOptions(values, positionals),
-        json: !!values.json,
-      };
     case 'bench': {
       const options = {
         only: positionals,
@@ -116,7 +103,7 @@ export function parseArguments(args: readonly string[]): Invocation {
       expectAtMost('version', positionals, 0);
       return { command: 'version' };
     default:
-      return { command: first as 'serve' | 'doctor' | 'backup' | 'restore' };
+      return { command: first as 'serve' | 'doctor' };
   }
 }
 
@@ -245,49 +232,25 @@ function exportOptions(values: Values, positionals: readonly string[]): ExportOp
   };
 }
 
-function workerOptions(values: Values): WorkerOptions {
-  const name = text(values['name']);
-  if (name !== null && !WorkerName.safeParse(name).success) {
-    throw new InputError(
-      `Option "--name" is "${name}": it must be letters, digits, dots and dashes`,
-    );
+/** Thresholds and steps are part of a suite's published protocol. */
+function suiteOptions(values: Values, positionals: readonly string[]): SuiteCommandOptions {
+  expectAtMost('experiment', positionals, 1);
+  const suite = positionals[0] as SuiteName;
+  for (const name of ['first-seed', 'steps', 'host-below', 'grown-above', 'at-least']) {
+    refuseOptions(name, values, `the suite ${suite} has its own`);
   }
-  const kinds = text(values['kinds'])?.split(',') ?? JobKind.options;
-  for (const kind of kinds) {
-    if (JobKind.safeParse(kind).success) continue;
-    throw new InputError(
-      `Option "--kinds" names "${kind}": kinds of jobs are ${JobKind.options.join(', ')}`,
-    );
-  }
+  if (suite !== 'p3') refuseOptions('data', values, `the suite ${suite} makes its data itself`);
   return {
-    ...serverOptions('worker', values),
-    concurrency: integer('concurrency', values['concurrency'], 1, 64) ?? 1,
-    kinds: kinds as JobKind[],
-    name,
-    once: !!values['once'],
+    suite,
+    seeds: integer('seeds', values['seeds'], 1, 1000),
+    dataFolder: text(values['data']),
+    outDirectory: text(values.out),
   };
 }
 
-function submitOptions(values: Values, positionals: readonly string[]): SubmitOptions {
-  const seeds = integer('seeds', values['seeds'], 1, 1000);
-  expectAtMost('submit', positionals, 1);
-  return {
-    ...serverOptions('submit', values),
-    target: targetOf('submit', positionals),
-    seeds,
-    firstSeed: integer('first-seed', values['first-seed'], 0, MAX_SEED - (seeds ?? 1) + 1),
-    steps: integer('steps', values['steps'], 1, MAX_STEPS),
-    growth: !values['no-growth'],
-    wait: !!values['wait'],
-  };
-}
-
-function serverOptions(command: string, values: Values) {
-  const serverUrl = httpUrl('server', values['server']);
-  if (serverUrl === null) {
-    throw new InputError(`Command "${command}" needs a server: add --server http://127.0.0.1:8787`);
-  }
-  return { serverUrl, token: text(values['token']) };
+function refuseOptions(name: string, values: Values, why: string): void {
+  if (values[name] === undefined) return;
+  throw new InputError(`Option "--${name}" has no use here: ${why}; remove it`);
 }
 
 function targetOf(command: string, positionals: readonly string[]): string {

@@ -20,6 +20,22 @@ export interface ExperimentOptions {
   atLeast: number | null;
 }
 
+/** What `esper experiment SUITE` was asked to do; see cli/suite.ts. */
+export interface SuiteCommandOptions {
+  /** One of {@link SUITE_NAMES}. */
+  suite: SuiteName;
+  /** Null: as many repetitions as the published protocol has. */
+  seeds: number | null;
+  /** Folder of the frozen data of p3; null: the built-in task. */
+  dataFolder: string | null;
+  /** Folder for the result in JSON; null: it is only printed. */
+  outDirectory: string | null;
+}
+
+/** Suites that `esper experiment` takes instead of an experiment. */
+export const SUITE_NAMES = ['p1', 'p3', 'p6'] as const;
+export type SuiteName = (typeof SUITE_NAMES)[number];
+
 export type NetworkKind = 'host' | 'grown';
 export const NETWORKS: readonly NetworkKind[] = ['host', 'grown'];
 

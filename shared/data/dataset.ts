@@ -9,7 +9,6 @@ import type { FileReader } from '../platform/platform.ts';
 import type { CodedData, CodedPart } from './coded-data.ts';
 import { readFileSource } from './file-sources.ts';
 import { generateGlyphs } from './generators/glyphs.ts';
-import { generateMotifs } from './generators/motifs.ts';
 import { generateBlobs, generatePlanar } from './generators/planar.ts';
 import { generateSignals } from './generators/signals.ts';
 import { generateTwoSpirals } from './generators/spirals.ts';
@@ -109,8 +108,6 @@ async function readSource(spec: DataSpec, seed: number, files: FileReader): Prom
       return generateBlobs(spec, seed);
     case 'signals':
       return generateSignals(spec, seed);
-    case 'motifs':
-      return generateMotifs(spec, seed);
     case 'glyphs':
       return generateGlyphs(spec, seed);
     default:

@@ -3,18 +3,18 @@
  * under `<layer>.seeds.<seed>`; their alphas stand in the metadata.
  */
 import { writeSafetensors } from '../base/safetensors.ts';
-import { toTorch, wantedTensors } from '../models/state-dict.ts';
+import { parameterKinds, toTorch } from '../models/state-dict.ts';
 import { type ExportedNetwork, evaluationGraph } from './exported-network.ts';
 
 export function stateDictFile(network: ExportedNetwork, run: string): Uint8Array<ArrayBuffer> {
   const { alphas, step, topology, values } = network;
   const { graph } = evaluationGraph(network);
-  // Of a seed that still trains alone the network knows nothing yet.
+  const kinds = parameterKinds(graph);
   const tensors = new Map(
-    wantedTensors(graph).map(({ kind, name, shape }) => [
-      name,
-      toTorch(kind, shape, values.get(name)!.data),
-    ]),
+    [...values]
+      // Of a seed that still trains alone the network knows nothing yet.
+      .filter(([name]) => kinds.has(name))
+      .map(([name, { shape, data }]) => [name, toTorch(kinds.get(name)!, shape, data)]),
   );
   const blended = topology.seeds.filter((s) => s.stage !== 'TRAINING');
   const seeds = blended.map((s) => [`${s.layerId}.seeds.${s.seedId}`, alphas[s.alphaColumn]]);

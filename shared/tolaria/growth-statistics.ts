@@ -86,7 +86,7 @@ export class GrowthStatistics {
     const rows = Math.min(data.size, wantedRows);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { ...data.rows, batch: rows, mode: 'shuffle' } as const;
+    const source = { size: data.size, batch: rows, mode: 'shuffle' } as const;
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits, sites } = sitesForward(graph, control, topology, x);
     const smoothing = experiment.labelSmoothing ?? 0;
@@ -135,7 +135,8 @@ export class GrowthStatistics {
       buffers: {
         ...arena.buffers,
         control: buffer.buffer,
-        ...data.buffers,
+        dataset_x: data.x,
+        dataset_y: data.y,
       },
       scheduleBase: buffer.scheduleBase,
       scheduleColumns: columns,

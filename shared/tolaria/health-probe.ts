@@ -41,8 +41,6 @@ export class HealthProbe {
   #executable: Executable;
   #control: ControlBuffer;
   #segments: DeviceBuffer;
-  /** Real units of each output, without padding. */
-  #units: ReadonlyMap<string, number>;
 
   private constructor(
     runtime: NetworkRuntime,
@@ -50,23 +48,20 @@ export class HealthProbe {
     executable: Executable,
     control: ControlBuffer,
     segments: DeviceBuffer,
-    units: ReadonlyMap<string, number>,
   ) {
     this.#runtime = runtime;
     this.#experiment = experiment;
     this.#executable = executable;
     this.#control = control;
     this.#segments = segments;
-    this.#units = units;
   }
 
   static async create(runtime: NetworkRuntime, experiment: Experiment): Promise<HealthProbe> {
     const { arena, backend, topology } = runtime;
     const data = runtime.dataOf('train');
-    const source = { ...data.rows, batch: experiment.batchSize, mode: 'shuffle' } as const;
+    const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
     const t = trainingGraph(topology, source, experiment.loss, {
       smoothing: experiment.labelSmoothing,
-      statistics: 'measure',
     });
     const { graph } = t;
     const outputs: Record<string, (typeof graph.tensors)[number]> = { 'loss/host': t.rowStats };
@@ -104,13 +99,13 @@ export class HealthProbe {
         ...arena.buffers,
         control: control.buffer,
         segments: buffer,
-        ...data.buffers,
+        dataset_x: data.x,
+        dataset_y: data.y,
       },
       scheduleBase: control.scheduleBase,
       scheduleColumns: columns,
     });
-    const units = new Map(measured.map(([name, y]) => [name, y.shape.at(-1)!]));
-    return new HealthProbe(runtime, experiment, executable, control, buffer, units);
+    return new HealthProbe(runtime, experiment, executable, control, buffer);
   }
 
   /** @param step The batch of this step is measured; its update has not been made yet. */
@@ -150,12 +145,7 @@ export class HealthProbe {
         layerId: layer.name,
         seedId: null,
         step,
-        ...activationSignals(
-          values.get(`layer/${layer.name}`),
-          stats,
-          replicas,
-          this.#units.get(`layer/${layer.name}`)!,
-        ),
+        ...activationSignals(values.get(`layer/${layer.name}`), stats, replicas, unitsOf(layer)),
         ...gradientSignals(host),
         gradientRatio: null,
         latencyMs: null,
@@ -167,7 +157,7 @@ export class HealthProbe {
           layerId: layer.name,
           seedId: seed.seedId,
           step,
-          ...activationSignals(values.get(key), outputs[key], replicas, this.#units.get(key)!),
+          ...activationSignals(values.get(key), outputs[key], replicas, unitsOf(layer)),
           ...gradientSignals(g),
           gradientRatio: ratio(g, host),
           latencyMs: null,
@@ -203,6 +193,10 @@ export class HealthProbe {
     this.#control.dispose();
     this.#runtime.backend.destroyBuffer(this.#segments);
   }
+}
+
+function unitsOf(layer: { kind: string; units?: number; channels?: number }): number {
+  return (layer.kind === 'linear' ? layer.units : layer.channels)!;
 }
 
 function finite(value: number): number | null {

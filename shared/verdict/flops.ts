@@ -21,6 +21,7 @@ function dispatchFlops({ attrs, inputs, op, outputs }: Dispatch, parameters: num
   const shape = (i: number) => inputs[i]?.shape ?? [];
   switch (op) {
     case 'linear':
+    case 'linear_cross_entropy':
       return 2 * rows(shape(0)) * numel(shape(1)) + extras(attrs, written);
     case 'linear_grad_input':
       return 2 * rows(shape(0)) * numel(shape(1)) + extras(attrs, written);

@@ -83,7 +83,11 @@ export function stepFlops(experiment: Experiment, dataset: Dataset): number {
     batch: experiment.batchSize,
     mode: 'shuffle',
   } as const;
-  const training = trainingGraph(topology, source, experiment.loss);
+  const { labelSmoothing, loss, microBatches } = experiment;
+  const training = trainingGraph(topology, source, loss, {
+    smoothing: labelSmoothing,
+    microBatches,
+  });
   addOptimizer(training, experiment.optimizer, []);
   return planFlops(makePlan('train', training.graph, 1));
 }

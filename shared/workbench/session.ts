@@ -492,7 +492,7 @@ export class WorkbenchSession {
       runId: this.#runId,
       experiment: this.#experiment!,
       run: this.#need(),
-      storage: this.#storage,
+      events: this.#storage?.events ?? null,
     });
   }
 

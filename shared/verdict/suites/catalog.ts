@@ -1,0 +1,12 @@
+/** The suites by name, as `esper experiment` takes them. */
+
+import { cascadeCorrelation } from './cascade-correlation.ts';
+import { grownConvolution } from './grown-convolution.ts';
+import { studentTeacher } from './student-teacher.ts';
+import type { Suite } from './suite.ts';
+
+export const SUITES: Readonly<Record<string, Suite>> = {
+  p1: studentTeacher,
+  p3: grownConvolution,
+  p6: cascadeCorrelation,
+};
