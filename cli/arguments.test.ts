@@ -219,6 +219,47 @@ describe('parseArguments()', () => {
   });
 });
 
+describe('parseArguments() for jobs', () => {
+  const server = ['--server', 'http://127.0.0.1:8787/'];
+
+  test('reads a worker', () => {
+    const args = ['worker', ...server, '--concurrency', '4', '--kinds', 'compile,shader', '--once'];
+    expect(parseArguments(args)).toMatchObject({
+      command: 'worker',
+      options: {
+        serverUrl: 'http://127.0.0.1:8787',
+        token: null,
+        concurrency: 4,
+        kinds: ['compile', 'shader'],
+        name: null,
+        once: true,
+      },
+    });
+    expect(parseArguments(['worker', ...server])).toMatchObject({
+      options: { concurrency: 1, kinds: ['compile', 'experiment', 'shader'], once: false },
+    });
+  });
+
+  test('reads a submission', () => {
+    const args = ['submit', 'two-spirals', ...server, '--seeds', '3', '--no-growth', '--wait'];
+    expect(parseArguments(args)).toMatchObject({
+      command: 'submit',
+      options: { target: 'two-spirals', seeds: 3, firstSeed: null, growth: false, wait: true },
+    });
+  });
+
+  test.each([
+    [['worker'], /needs a server: add --server/],
+    [['worker', ...server, '--kinds', 'compile,all'], /names "all": kinds of jobs are/],
+    [['worker', ...server, '--name', 'a b'], /"--name" is "a b"/],
+    [['worker', ...server, '--concurrency', '0'], /from 1 to 64/],
+    [['submit', ...server], /needs an experiment file or a preset/],
+    [['submit', 'x', 'y', ...server], /y/],
+  ])('refuses %j', (args, message) => {
+    expect(() => parseArguments(args)).toThrow(message);
+  });
+});
+
 describe('helpText()', () => {
   test('names every command and the exit codes', () => {
     const text = helpText(null);

@@ -1,10 +1,12 @@
 /** Checks the arguments of `esper` against the table of commands. Pure: no files, no terminal. */
 import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
+import { JobKind, WorkerName } from '#shared/contracts/api-jobs.ts';
 import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { type BlueprintOptions, parseHost } from './blueprint-options.ts';
 import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import {
@@ -16,6 +18,7 @@ import {
 import type { ExportOptions } from './export-options.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { VerdictCommandOptions } from './verdict-options.ts';
+import type { SubmitOptions, WorkerOptions } from './worker-options.ts';
 
 export type Invocation =
   | { command: 'train'; options: TrainOptions; json: boolean }
@@ -23,12 +26,15 @@ export type Invocation =
   | { command: 'suite'; options: SuiteCommandOptions; json: boolean }
   | { command: 'export'; options: ExportOptions; json: boolean }
   | { command: 'verdict'; options: VerdictCommandOptions; json: boolean }
+  | { command: 'blueprint'; options: BlueprintOptions; json: boolean }
   | { command: 'bench'; options: BenchCommandOptions; json: boolean }
   | BranchInvocation
   | { command: 'help'; topic: string | null }
   | { command: 'version' }
-  /** Programs of their own: cli/esper.mjs starts them without this parser. */
-  | { command: 'serve' | 'doctor' };
+  /** The last ones are programs of their own: cli/esper.mjs starts them without this parser. */
+  | { command: 'worker'; options: WorkerOptions; json: boolean }
+  | { command: 'submit'; options: SubmitOptions; json: boolean }
+  | { command: 'serve' | 'doctor' | 'backup' | 'restore' };
 
 const MAX_SEED = 0xffffffff;
 const MAX_STEPS = 10_000_000;
@@ -78,6 +84,24 @@ export function parseArguments(args: readonly string[]): Invocation {
       };
       return { command: 'verdict', options, json: !!values.json };
     }
+    case 'blueprint': {
+      expectAtMost('blueprint', positionals, 1);
+      const host = text(values['host']);
+      const options = {
+        target: positionals[0] ?? null,
+        host: host === null ? null : parseHost(host),
+      };
+      return { command: 'blueprint', options, json: !!values.json };
+    }
+    case 'worker':
+      expectAtMost('worker', positionals, 0);
+      return { command: 'worker', options: workerOptions(values), json: !!values.json };
+    case 'submit':
+      return {
+        command: 'submit',
+        options: submitOptions(values, positionals),
+        json: !!values.json,
+      };
     case 'bench': {
       const options = {
         only: positionals,
@@ -103,7 +127,7 @@ export function parseArguments(args: readonly string[]): Invocation {
       expectAtMost('version', positionals, 0);
       return { command: 'version' };
     default:
-      return { command: first as 'serve' | 'doctor' };
+      return { command: first as 'serve' | 'doctor' | 'backup' | 'restore' };
   }
 }
 
@@ -230,6 +254,51 @@ function exportOptions(values: Values, positionals: readonly string[]): ExportOp
     replica: integer('replica', values.replica, 0, 255) ?? 0,
     force: !!values.force,
   };
+}
+
+function workerOptions(values: Values): WorkerOptions {
+  const name = text(values['name']);
+  if (name !== null && !WorkerName.safeParse(name).success) {
+    throw new InputError(
+      `Option "--name" is "${name}": it must be letters, digits, dots and dashes`,
+    );
+  }
+  const kinds = text(values['kinds'])?.split(',') ?? JobKind.options;
+  for (const kind of kinds) {
+    if (JobKind.safeParse(kind).success) continue;
+    throw new InputError(
+      `Option "--kinds" names "${kind}": kinds of jobs are ${JobKind.options.join(', ')}`,
+    );
+  }
+  return {
+    ...serverOptions('worker', values),
+    concurrency: integer('concurrency', values['concurrency'], 1, 64) ?? 1,
+    kinds: kinds as JobKind[],
+    name,
+    once: !!values['once'],
+  };
+}
+
+function submitOptions(values: Values, positionals: readonly string[]): SubmitOptions {
+  const seeds = integer('seeds', values['seeds'], 1, 1000);
+  expectAtMost('submit', positionals, 1);
+  return {
+    ...serverOptions('submit', values),
+    target: targetOf('submit', positionals),
+    seeds,
+    firstSeed: integer('first-seed', values['first-seed'], 0, MAX_SEED - (seeds ?? 1) + 1),
+    steps: integer('steps', values['steps'], 1, MAX_STEPS),
+    growth: !values['no-growth'],
+    wait: !!values['wait'],
+  };
+}
+
+function serverOptions(command: string, values: Values) {
+  const serverUrl = httpUrl('server', values['server']);
+  if (serverUrl === null) {
+    throw new InputError(`Command "${command}" needs a server: add --server http://127.0.0.1:8787`);
+  }
+  return { serverUrl, token: text(values['token']) };
 }
 
 /** Thresholds and steps are part of a suite's published protocol. */

@@ -33,6 +33,11 @@ export function branchInvocation(
       `Command "${command}" needs a run folder: npx esper ${command} ${EXAMPLES[command]}`,
     );
   }
+  if (target.endsWith('.capsule') && (command === 'rewind' || command === 'twin')) {
+    throw new InputError(
+      `Cannot ${command} a capsule, which never changes: unpack it with npx esper train ${target} --out DIR`,
+    );
+  }
   const at = integer('at', values['at'], 0, MAX_STEPS);
   switch (command) {
     case 'replay':

@@ -20,7 +20,7 @@ export const BRANCH_COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '',
       'Examples:',
       '  npx esper replay runs/a',
-      '  npx esper replay runs/a --tolerance 0.05 --json',
+      '  npx esper replay a.capsule --tolerance 0.05 --json',
     ],
   },
   rewind: {

@@ -24,7 +24,7 @@ export interface CommandSpec {
 export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   train: {
     summary: 'Train a network that grows, from an experiment file or a preset',
-    operands: 'FILE|PRESET',
+    operands: 'FILE|PRESET|CAPSULE',
     options: {
       out: { value: 'DIR', help: 'run folder (default: runs/<name>-<seed>)' },
       seed: { value: 'N', help: 'everything random derives from it, 0 to 4294967295' },
@@ -45,6 +45,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper train two-spirals --seed 1 --out runs/a',
       '  npx esper train two-spirals --seed 1 --out runs/b --no-growth',
       '  npx esper train --resume --out runs/a',
+      '  npx esper train a.capsule --out runs/c',
       '  npx esper train experiments/optdigits.json --json > run.jsonl',
     ],
   },
@@ -118,6 +119,26 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper verdict experiments/verdicts/optdigits.json --out runs/verdict-optdigits',
     ],
   },
+  blueprint: {
+    summary: 'Show the library of blueprints, or check and show one, a file of your own too',
+    operands: '[NAME|FILE.json]',
+    options: {
+      host: {
+        value: 'HOST',
+        help: 'linear:IN,OUT or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING] (default: one of each)',
+      },
+      json: { help: 'the report as one JSON object on stdout' },
+    },
+    details: [
+      'Prints nodes, shapes, parameters and multiply-adds, and what folding would make of it; or, with',
+      'exit code 2, why the blueprint is refused. docs/blueprints.md explains the file.',
+      '',
+      'Examples:',
+      '  npx esper blueprint',
+      '  npx esper blueprint widen-8 --host linear:64,10',
+      '  npx esper blueprint experiments/blueprints/gated-adapter.json',
+    ],
+  },
   ...BRANCH_COMMANDS,
   bench: {
     summary: "Measure the engine on this machine's adapter",
@@ -148,6 +169,68 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       rebuild: { help: 'build the dashboard even if it is up to date' },
     },
     details: ['Other settings come from the environment: docs/server.md lists them.'],
+  },
+  worker: {
+    summary: 'Do jobs of a server: compile kernels, train experiments',
+    operands: '',
+    options: {
+      server: { value: 'URL', help: 'workbench server whose jobs are done' },
+      token: {
+        value: 'TOKEN',
+        help: 'bearer token; better in ESPER_TOKEN, which other users cannot see',
+      },
+      concurrency: { value: 'N', help: 'jobs at once, 1 to 64 (default: 1)' },
+      kinds: { value: 'LIST', help: 'only these, with commas: compile, experiment, shader' },
+      name: { value: 'NAME', help: 'name shown at the jobs (default: worker-<process>)' },
+      once: { help: 'stop when nothing waits' },
+      json: { help: 'one JSON object a line on stdout, everything else on stderr' },
+    },
+    details: [
+      'Start as many as you like, here or on other machines: they need the address of the server and',
+      'nothing else. Every job runs in a process of its own. Ctrl-C saves what is under way and gives',
+      'it back to the queue. Data files of an experiment are read from the working folder.',
+      '',
+      'Examples:',
+      '  npx esper worker --server http://127.0.0.1:8787 --concurrency 2',
+      '  ESPER_TOKEN=… npx esper worker --server https://esper.example --kinds compile',
+    ],
+  },
+  submit: {
+    summary: 'Queue jobs at a server: an experiment, a sweep over seeds, a shader',
+    operands: 'FILE|PRESET',
+    options: {
+      server: { value: 'URL', help: 'workbench server that queues the jobs' },
+      token: { value: 'TOKEN', help: 'bearer token; better in ESPER_TOKEN' },
+      seeds: { value: 'N', help: 'one job for each of N seeds' },
+      'first-seed': { value: 'N', help: "the first of them (default: the experiment's)" },
+      steps: { value: 'N', help: 'optimizer steps' },
+      'no-growth': { help: 'train the starting host alone' },
+      wait: { help: 'follow the jobs; exit with 1 if one of them ends badly' },
+      json: { help: 'one JSON object a line on stdout, everything else on stderr' },
+    },
+    details: [
+      'FILE is an experiment, a .wgsl file, or a .json file with a "kind" as in docs/server.md. The',
+      'same work is queued once, whoever submits it.',
+      '',
+      'Examples:',
+      '  npx esper submit two-spirals --seeds 10 --server http://127.0.0.1:8787 --wait',
+      '  npx esper submit kernel.wgsl --server http://127.0.0.1:8787',
+    ],
+  },
+  backup: {
+    summary: "Copy a server's data to a new folder, while it runs or not",
+    operands: 'DIR',
+    options: { data: { value: 'DIR', help: 'data folder (default: ESPER_DATA_DIR or ./data)' } },
+    details: ['Every blob is checked on the way; a corrupt one is named and left out.'],
+  },
+  restore: {
+    summary: 'Put a backup in the place of a data folder; the server must be stopped',
+    operands: 'DIR',
+    options: {
+      data: { value: 'DIR', help: 'data folder (default: ESPER_DATA_DIR or ./data)' },
+      force: { help: 'replace what is there; it is kept beside it as <folder>.before-restore' },
+    },
+    details: ['The backup is checked as a whole before anything is changed.'],
   },
   doctor: {
     summary: 'Check Node, Deno, the browser and the graphics driver',

@@ -38,8 +38,22 @@ function servers(args) {
     .map((url) => `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`);
 }
 
+/** A worker starts a process for every job, and touches nothing but its folder of jobs. */
+function workerPermissions(hosts) {
+  return [
+    '--no-prompt',
+    `--allow-run=${findDeno()}`,
+    '--allow-read=.esper',
+    '--allow-write=.esper',
+    `--allow-env=${ENVIRONMENT.join(',')}`,
+    '--ignore-env',
+    ...(hosts.length > 0 ? [`--allow-net=${hosts.join(',')}`] : []),
+  ];
+}
+
 function permissions(args) {
   const hosts = servers(args);
+  if (args[0] === 'worker') return workerPermissions(hosts);
   // Data files and run folders are wherever the person says, so files are not narrowed further.
   return [
     '--no-prompt',
@@ -53,14 +67,19 @@ function permissions(args) {
 }
 
 /** Node programs behind a command; they check their own options. */
-const NODE_COMMANDS = { serve: 'start.mjs', doctor: 'doctor.mjs' };
+const NODE_COMMANDS = {
+  serve: 'start.mjs',
+  doctor: 'doctor.mjs',
+  backup: 'data-copy.mjs',
+  restore: 'data-copy.mjs',
+};
 
 async function main(args) {
   const [command, ...rest] = args;
   const program = Object.hasOwn(NODE_COMMANDS, command ?? '') ? NODE_COMMANDS[command] : undefined;
   const wantsHelp = rest.includes('--help') || rest.includes('-h');
   if (program && !wantsHelp) {
-    const extra = command === 'doctor' ? ['--table'] : [];
+    const extra = { doctor: ['--table'], backup: ['backup'], restore: ['restore'] }[command] ?? [];
     return runForeground(process.execPath, [join(root, 'tools', program), ...extra, ...rest]);
   }
   const config = ['--quiet', '--config', join(root, 'deno.json')];

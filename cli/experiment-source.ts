@@ -8,6 +8,7 @@ import { closestWord } from '#shared/data/closest-word.ts';
 import { parseExperiment, resolveDataPaths } from '#shared/data/experiment-file.ts';
 import { PRESETS } from '#shared/data/presets.ts';
 import type { FileReader } from '#shared/platform/platform.ts';
+import { inlineBlueprints } from '#shared/workbench/blueprint-files.ts';
 
 /** The options that replace settings of the experiment; absent or null: they stay. */
 export interface Replacements {
@@ -78,5 +79,7 @@ async function readFile(path: string, files: FileReader): Promise<Experiment> {
   }
   const folder = /^(.*)[/\\][^/\\]*$/.exec(path)?.[1];
   // A file in the root folder has an empty folder part, which would mean "as written".
-  return resolveDataPaths(parseExperiment(text, path), folder === '' ? '/' : (folder ?? ''));
+  const base = folder === '' ? '/' : (folder ?? '');
+  const experiment = resolveDataPaths(parseExperiment(text, path), base);
+  return inlineBlueprints(experiment, base, files);
 }

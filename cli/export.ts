@@ -5,6 +5,7 @@ import { InputError } from '#shared/base/errors.ts';
 import { EXPORT_FORMATS } from '#shared/export/export-formats.ts';
 import { fileRunStorage, writeFileAtomic } from '#shared/platform/deno.ts';
 import { EXPERIMENT_FILE } from '#shared/tolaria/trainer.ts';
+import { writeCapsule } from '#shared/workbench/capsule.ts';
 import { storedRun } from '#shared/workbench/stored-run.ts';
 import type { ExportOptions, ExportWritten } from './export-options.ts';
 import { expectRun } from './run-folder.ts';
@@ -27,7 +28,10 @@ export async function runExport(options: ExportOptions): Promise<ExportWritten> 
     }
     const experiment = parseStored(stored, `${folder}/${EXPERIMENT_FILE}`);
     const runId = basename(resolve(folder));
-    const source = await storedRun(storage, { experiment, folder, replica, runId });
+    const source = {
+      ...(await storedRun(storage, { experiment, folder, replica, runId })),
+      capsule: () => writeCapsule(storage, runId),
+    };
     const target = EXPORT_FORMATS[format];
     const out = options.outPath ?? join(folder, '..', `${runId}.${target.extension}`);
     const name = target.fileName?.(source);

@@ -14,6 +14,7 @@ import { createOutput, type TextSink } from './output.ts';
 import { createSuiteOutput } from './suite-output.ts';
 import type { RunTrain } from './train-options.ts';
 import { createVerdictOutput } from './verdict-output.ts';
+import type { JobOutput } from './worker-options.ts';
 
 /** Writes all of a text; when the reader has gone away (`| head`), `onGone` is called once. */
 function sinkOf(stream: typeof Deno.stdout | typeof Deno.stderr, onGone: () => void): TextSink {
@@ -130,6 +131,37 @@ function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Pr
   });
 }
 
+/** Notes on standard error; with --json records on standard output. */
+function jobOutput({ json, stdout, stderr }: Streams): JobOutput & { close(): void } {
+  return {
+    note: (message) => stderr.write(`${message}\n`),
+    warn: (message) => stderr.write(`esper: ${message}\n`),
+    record: (fields) => {
+      if (json) stdout.write(`${JSON.stringify(fields)}\n`);
+    },
+    close: () => undefined,
+  };
+}
+
+function worker({ json, options }: Extract<Invocation, { command: 'worker' }>): Promise<number> {
+  const stopping = 'stopping: giving the jobs back';
+  return stoppable(json, stopping, jobOutput, async (output, stop) => {
+    const { runWorker } = await import('./worker.ts');
+    const done = await runWorker(options, output, stop);
+    output.note(`${done} ${done === 1 ? 'job' : 'jobs'} done`);
+    return EXIT.done;
+  });
+}
+
+function submit({ json, options }: Extract<Invocation, { command: 'submit' }>): Promise<number> {
+  return stoppable(json, 'stopping; the jobs go on', jobOutput, async (output, stop) => {
+    const { runSubmit } = await import('./submit.ts');
+    const isGood = await runSubmit(options, output, stop);
+    if (stop.aborted) return EXIT.interrupted;
+    return isGood ? EXIT.done : EXIT.failed;
+  });
+}
+
 async function exportRun({
   json,
   options,
@@ -152,6 +184,20 @@ function branch(invocation: BranchInvocation): Promise<number> {
   });
 }
 
+async function blueprint({
+  json,
+  options,
+}: Extract<Invocation, { command: 'blueprint' }>): Promise<number> {
+  const [{ blueprintText, reportBlueprints }, { diskFiles }] = await Promise.all([
+    import('./blueprint.ts'),
+    import('#shared/platform/deno.ts'),
+  ]);
+  const reports = await reportBlueprints(options, diskFiles);
+  const lines = () => blueprintText(reports, options.target !== null).join('\n');
+  console.log(json ? JSON.stringify({ blueprints: reports }) : lines());
+  return EXIT.done;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const invocation = parseArguments(args);
   switch (invocation.command) {
@@ -165,6 +211,12 @@ async function run(args: readonly string[]): Promise<number> {
       return await suite(invocation);
     case 'verdict':
       return await verdict(invocation);
+    case 'worker':
+      return await worker(invocation);
+    case 'submit':
+      return await submit(invocation);
+    case 'blueprint':
+      return await blueprint(invocation);
     case 'bench':
       return await bench(invocation);
     case 'replay':

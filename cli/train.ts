@@ -7,6 +7,8 @@ import type { Experiment } from '#shared/contracts/experiment.ts';
 import { loadDataset } from '#shared/data/dataset.ts';
 import { diskFiles, fileRunStorage, sweepTemporaries } from '#shared/platform/deno.ts';
 import { EXPERIMENT_FILE } from '#shared/tolaria/trainer.ts';
+import { copyRun } from '#shared/workbench/branch-run.ts';
+import { openCapsule } from '#shared/workbench/capsule.ts';
 import { openRun } from '#shared/workbench/open-run.ts';
 import { Bench } from './bench.ts';
 import { dataLine } from './data-line.ts';
@@ -14,11 +16,13 @@ import { applyOptions, defaultRunFolder, loadExperiment } from './experiment-sou
 import { grouped } from './progress.ts';
 import { claimRunFolder, emptyRunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
+import { isCapsule } from './run-source.ts';
 import { checkSameExperiment, parseStored } from './stored-experiment.ts';
 import type { RunTrain, TrainOptions } from './train-options.ts';
 import { hasCheckpoint, trainRun } from './training.ts';
 
-export const runTrain: RunTrain = async (options, output, stop) => {
+export const runTrain: RunTrain = async (asked, output, stop) => {
+  const options = await unpacked(asked);
   const experiment = await findExperiment(options);
   const folder = options.outDirectory ?? defaultRunFolder(experiment);
   await claimRunFolder(folder, options);
@@ -77,6 +81,25 @@ export const runTrain: RunTrain = async (options, output, stop) => {
     await unlock();
   }
 };
+
+/** A capsule becomes a run folder, and is then resumed as any other. */
+async function unpacked(options: TrainOptions): Promise<TrainOptions> {
+  const { force, outDirectory, target } = options;
+  if (target === null || !isCapsule(target)) return options;
+  const { manifest, storage } = await openCapsule(await diskFiles.read(target), target);
+  const folder = outDirectory ?? `runs/${manifest.run}`;
+  await claimRunFolder(folder, { resume: false, force });
+  const unlock = await lockRunFolder(folder);
+  try {
+    if (force) await emptyRunFolder(folder);
+    const own = fileRunStorage(folder);
+    await copyRun(storage, own);
+    await own.close();
+  } finally {
+    await unlock();
+  }
+  return { ...options, target: null, outDirectory: folder, force: false, resume: true };
+}
 
 /** The experiment that was named, or with `--resume --out DIR` alone, the one in the run folder. */
 async function findExperiment(options: TrainOptions): Promise<Experiment> {

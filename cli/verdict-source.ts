@@ -5,6 +5,7 @@ import type { Protocol } from '#shared/contracts/verdict.ts';
 import { parseExperiment, resolveDataPaths } from '#shared/data/experiment-file.ts';
 import type { FileReader } from '#shared/platform/platform.ts';
 import { parseVerdictFile, protocolOf } from '#shared/verdict/protocol.ts';
+import { inlineBlueprints } from '#shared/workbench/blueprint-files.ts';
 import { loadExperiment } from './experiment-source.ts';
 
 /**
@@ -39,7 +40,7 @@ async function experimentOf(
 ): Promise<Experiment> {
   if (typeof named !== 'string') {
     const inline = parseExperiment(JSON.stringify(named, null, 2), `${target}, "experiment"`);
-    return resolveDataPaths(inline, folder ?? '');
+    return await inlineBlueprints(resolveDataPaths(inline, folder ?? ''), folder ?? '', files);
   }
   const isPath = /[/\\]|\.[a-z0-9]+$/i.test(named);
   const isAbsolute = /^([/\\]|[a-z]:[/\\])/i.test(named);

@@ -3,6 +3,7 @@
 //   step = control[NEXT]; control[STEP] = step; position p = step * B + b
 //   SHUFFLE  row = permutation of epoch p / N, at p % N; different for each replica's seed
 //   else     row = p; rows past the end give x = 0 and label 0xffffffff, which losses skip
+//   PART     dataset_x holds the first PART_ROWS rows alone; gather_part copies the others
 //
 // Shapes     dataset_x [N, F], dataset_y [N] u32, x [R, B, F], y [R, B] u32; F a multiple of 4.
 //            p must stay below 2^32
@@ -21,6 +22,9 @@ override X_STRIDE: u32 = 0u;   // vec4s between the replicas' data sets; 0: shar
 override Y_STRIDE: u32 = 0u;   // words
 override HALF_BITS: u32 = 1u;  // smallest with 2^(2 * HALF_BITS) >= N
 override STREAM: u32 = 0u;
+//% if PART
+override PART_ROWS: u32;
+//% end
 
 @group(0) @binding(0) var<storage, read> dataset_x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dataset_y: array<u32>;
@@ -52,7 +56,12 @@ fn gather_batch(
 //% end
   let from_row = replica * X_STRIDE + row * F4;
   let to_row = (replica * BATCH + b) * F4;
-  for (var f = chunk; f < F4; f += CHUNKS) {
+//% if PART
+  let last = select(F4, 0u, real & (row >= PART_ROWS));
+//% else
+  let last = F4;
+//% end
+  for (var f = chunk; f < last; f += CHUNKS) {
     x[to_row + f] = select(vec4f(0.0), dataset_x[from_row + f], real);
   }
   if (chunk == 0u) {

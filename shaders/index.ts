@@ -27,6 +27,7 @@ import dropout from './dropout.wgsl' with { type: 'text' };
 import embedding from './embedding.wgsl' with { type: 'text' };
 import embeddingGrad from './embedding_grad.wgsl' with { type: 'text' };
 import gatherBatch from './gather_batch.wgsl' with { type: 'text' };
+import gatherPart from './gather_part.wgsl' with { type: 'text' };
 import globalAvgPool from './global_avg_pool.wgsl' with { type: 'text' };
 import globalAvgPoolGrad from './global_avg_pool_grad.wgsl' with { type: 'text' };
 import gradientNorm from './gradient_norm.wgsl' with { type: 'text' };
@@ -122,6 +123,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'embedding.wgsl': embedding,
   'embedding_grad.wgsl': embeddingGrad,
   'gather_batch.wgsl': gatherBatch,
+  'gather_part.wgsl': gatherPart,
   'global_avg_pool.wgsl': globalAvgPool,
   'global_avg_pool_grad.wgsl': globalAvgPoolGrad,
   'gradient_norm.wgsl': gradientNorm,

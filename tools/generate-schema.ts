@@ -6,12 +6,14 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
+import { blueprintJsonSchema } from '../shared/blueprints/blueprint-schema.ts';
 import { experimentJsonSchema } from '../shared/data/experiment-schema.ts';
 import { verdictJsonSchema } from '../shared/verdict/verdict-schema.ts';
 
 /** Each schema file with the contract it is made from. */
 const SCHEMAS = [
   ['experiments/experiment.schema.json', experimentJsonSchema(), 'shared/contracts/experiment.ts'],
+  ['experiments/blueprint.schema.json', blueprintJsonSchema(), 'shared/contracts/blueprint.ts'],
   ['experiments/verdict.schema.json', verdictJsonSchema(), 'shared/contracts/verdict.ts'],
 ] as const;
 

@@ -10,6 +10,7 @@ const LABELS: Record<string, string> = {
   blobs: 'Gaussian blobs',
   signals: 'Signals (1-D)',
   glyphs: 'Glyphs (images)',
+  motifs: 'Motifs (sequences)',
 };
 
 export interface Preset {

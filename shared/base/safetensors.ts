@@ -1,6 +1,6 @@
 /**
  * The safetensors format: a JSON header with names, shapes and byte ranges, then the data.
- * float32 only. Reading enforces the format's rules, since files come from outside.
+ * float32 only, unless a reader brings decoders of other types. Reading enforces the format's rules, since files come from outside.
  *
  * Source: https://github.com/huggingface/safetensors, "Format".
  */
@@ -42,8 +42,24 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
   return out;
 }
 
+/** Bytes of a number and how it is read. */
+export type TensorDecoder = readonly [bytes: number, decode: (v: DataView, at: number) => number];
+
 /** @throws {CorruptDataError} Naming `source` and what is wrong. */
 export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsFile {
+  return readTensors(bytes, source, { F32: [4, (v, at) => v.getFloat32(at, true)] });
+}
+
+/**
+ * As {@link readSafetensors}, for other types of number too.
+ *
+ * @param decoders By the format's names of types.
+ */
+export function readTensors(
+  bytes: Uint8Array,
+  source: string,
+  decoders: Readonly<Record<string, TensorDecoder>>,
+): SafetensorsFile {
   const bad = (reason: string): never => {
     throw new CorruptDataError(`Cannot read "${source}" as safetensors: ${reason}`);
   };
@@ -79,19 +95,28 @@ export function readSafetensors(bytes: Uint8Array, source: string): SafetensorsF
       shape?: unknown;
       data_offsets?: unknown;
     };
-    if (dtype !== 'F32') bad(`tensor "${name}" is ${String(dtype)}, must be F32`);
+    const decoder = Object.hasOwn(decoders, String(dtype)) ? decoders[String(dtype)] : undefined;
+    const types = Object.keys(decoders).join(', ');
+    if (!decoder) bad(`tensor "${name}" is ${String(dtype)}, must be ${types}`);
+    const [size, decode] = decoder!;
     const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
     if (!Array.isArray(shape) || !shape.every(isCount)) bad(`tensor "${name}" has no shape`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
       bad(`tensor "${name}" has no data offsets`);
     }
     const [from, to] = offsets as [number, number];
-    if (to > dataBytes || to - from !== elements(shape as number[]) * 4) {
+    if (to > dataBytes || to - from !== elements(shape as number[]) * size) {
       bad(`tensor "${name}" claims bytes ${from} to ${to} of ${dataBytes}`);
     }
     ranges.push([from, to]);
     const start = 8 + headerBytes + from;
-    const data = new Float32Array(bytes.slice(start, start + to - from).buffer);
+    // A copy of the bits where no number changes: a NaN keeps its payload.
+    const data =
+      dtype === 'F32'
+        ? new Float32Array(bytes.slice(start, start + to - from).buffer)
+        : Float32Array.from({ length: (to - from) / size }, (_, i) =>
+            decode(view, start + i * size),
+          );
     tensors.set(name, { shape: shape as number[], data });
   }
   ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);

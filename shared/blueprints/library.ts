@@ -261,17 +261,30 @@ export function libraryBlueprint(name: string): Blueprint {
   return widen(size, f);
 }
 
+/** Whether the library has a blueprint of that name. */
+export function isLibraryName(name: string): boolean {
+  try {
+    libraryBlueprint(name);
+    return true;
+  } catch (error) {
+    if (error instanceof InputError) return false;
+    throw error;
+  }
+}
+
 /**
  * What of `names` fits `host`, with its cost there, in the order of `names`.
  *
+ * @param find How a blueprint is found by its name.
  * @throws {InputError} If a name is not in the library; one that does not fit is left out.
  */
 export function offersFor(
   host: HostShape,
   names: readonly string[] = LIBRARY_NAMES,
+  find: (name: string) => Blueprint = libraryBlueprint,
 ): BlueprintOffer[] {
   return names.flatMap((name) => {
-    const answer = probe(libraryBlueprint(name), host);
+    const answer = probe(find(name), host);
     return answer.compatible ? [{ blueprint: name, parameters: answer.parameters }] : [];
   });
 }

@@ -78,6 +78,22 @@ export const SiteScore = z.object({
 });
 export type SiteScore = z.infer<typeof SiteScore>;
 
+/** How a trial branch with one candidate seed ended. */
+export const TrialScore = z.object({
+  layerId: z.string().min(1).max(255),
+  slot: z.number().int().nonnegative(),
+  blueprint: z.string(),
+  parameters: z.number().int().nonnegative(),
+  /** Steps it was trained. */
+  steps: z.number().int().positive(),
+  /** Validation loss after them, and that of the branch without a candidate. Null: not finite. */
+  loss: z.number().nullable(),
+  controlLoss: z.number().nullable(),
+  /** Rounds of halving it took part in. */
+  rounds: z.number().int().positive(),
+});
+export type TrialScore = z.infer<typeof TrialScore>;
+
 export const Observation = z.object({
   runId: z.string().min(1).max(128),
   step: z.number().int().nonnegative(),
@@ -106,6 +122,8 @@ export const Observation = z.object({
   germinated: z.number().int().nonnegative().optional(),
   /** What GradMax or TINY measured at this look; absent: it was not asked, or grows later. */
   siteScores: z.array(SiteScore).max(1024).optional(),
+  /** Trials run at this look; absent: none were. */
+  trials: z.array(TrialScore).max(16).optional(),
 });
 export type Observation = z.infer<typeof Observation>;
 

@@ -4,6 +4,8 @@
  * from this schema for editors, which is why keys are described in strings and not in comments.
  */
 import { z } from 'zod';
+import { Blueprint } from './blueprint.ts';
+import { Activation, HostSpec } from './host.ts';
 import { PolicySpec } from './policy.ts';
 import { AlphaCurve, BlendMode } from './seed.ts';
 
@@ -124,6 +126,15 @@ export const DataSpec = z.discriminatedUnion('source', [
     ...split,
   }),
   z.strictObject({
+    source: z.literal('motifs'),
+    samples: samples.default(4000),
+    length: z.number().int().min(4).max(256).default(16).describe('Letters in each row'),
+    letters: z.number().int().min(2).max(26).default(8).describe('Different letters; the classes'),
+    longest: z.number().int().min(2).max(64).default(5).describe('Letters of the longest motif'),
+    noise: z.number().min(0).max(1).default(0.05).describe('Share of letters that are random'),
+    ...split,
+  }),
+  z.strictObject({
     source: z.literal('csv'),
     train: paths,
     test: paths.optional(),
@@ -172,39 +183,7 @@ export const DataSpec = z.discriminatedUnion('source', [
 ]);
 export type DataSpec = z.infer<typeof DataSpec>;
 
-export const Activation = z.enum(['relu', 'tanh', 'sigmoid', 'gelu', 'leaky_relu', 'silu']);
-export type Activation = z.infer<typeof Activation>;
-
-export const HostSpec = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('mlp'),
-    hidden: z
-      .array(z.number().int().min(1).max(4096))
-      .max(16)
-      .default([4])
-      .describe('Widths of the hidden layers; empty for a linear model'),
-    activation: Activation.default('tanh'),
-    dropout: z.number().min(0).lt(1).default(0),
-  }),
-  z.strictObject({
-    kind: z.literal('cnn'),
-    channels: z
-      .array(z.number().int().min(1).max(1024))
-      .min(1)
-      .max(8)
-      .default([4, 8])
-      .describe('Output channels of each convolution block (convolution, activation, pool)'),
-    kernelSize: z.number().int().min(1).max(7).default(3),
-    pool: z
-      .enum(['max', 'avg', 'global'])
-      .default('max')
-      .describe('Pool after each block; global pools only once, before the classifier'),
-    hidden: z.array(z.number().int().min(1).max(4096)).max(4).default([]),
-    activation: Activation.default('relu'),
-    dropout: z.number().min(0).lt(1).default(0),
-  }),
-]);
-export type HostSpec = z.infer<typeof HostSpec>;
+export { Activation, HostSpec };
 
 const WeightDecayRule = z
   .enum(['all', 'weights'])
@@ -293,7 +272,15 @@ export const GrowthSpec = z
       .array(z.string())
       .min(1)
       .optional()
-      .describe('Blueprints a policy may choose from, in order of preference; absent: all'),
+      .describe(
+        'Blueprints a policy may choose from, in order of preference: names, or files ending in .json; absent: all',
+      ),
+    ownBlueprints: z
+      .array(Blueprint)
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Blueprints of your own, which "blueprints" names; files named there are put here'),
     blendMode: BlendMode.default('add'),
     alphaCurve: AlphaCurve.default('cosine'),
     alphaSteps: count.default(200).describe('Steps of the ramp that blends a seed in'),
@@ -403,6 +390,11 @@ export const Experiment = z
     checkpointEverySteps: z.number().int().min(1).default(500),
     data: DataSpec,
     host: HostSpec.prefault({ kind: 'mlp' }),
+    initialWeights: path
+      .optional()
+      .describe(
+        'A safetensors file with the weights the host starts from, by name, as PyTorch lays them out; absent: drawn from the seed',
+      ),
     loss: LossSpec.default('cross-entropy'),
     labelSmoothing: z
       .number()

@@ -4,6 +4,7 @@ export const EXPORT_FORMAT_SUMMARIES = {
   tensorboard: 'loss, accuracy and health over the steps, for tensorboard --logdir',
   csv: 'the same series as a table, a row for each step',
   json: 'experiment, series and event log in one document',
+  capsule: 'everything in one file that verifies itself: replay, rewind or fork it anywhere',
 } as const;
 
 export type ExportFormatName = keyof typeof EXPORT_FORMAT_SUMMARIES;

@@ -129,6 +129,38 @@ export const TinyPolicy = z.strictObject({
   settings,
 });
 
+export const ProbePolicy = z.strictObject({
+  kind: z.literal('probe'),
+  candidates: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(8)
+    .describe('Places and blueprints tried side by side: the preferred of each layer first'),
+  firstSteps: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(30)
+    .describe('Steps of the first round of trials; each later one has twice as many'),
+  everyLooks: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(4)
+    .describe('Trials are run only at every n-th look, since they are what costs'),
+  minBenefit: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Smallest relative drop of the loss against the branch without a seed'),
+  settings,
+});
+
 export const PolicySpec = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
@@ -139,6 +171,7 @@ export const PolicySpec = z
     SchedulePolicy,
     GradMaxPolicy,
     TinyPolicy,
+    ProbePolicy,
   ])
   .prefault({ kind: 'heuristic' });
 export type PolicySpec = z.infer<typeof PolicySpec>;

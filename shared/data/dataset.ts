@@ -9,6 +9,7 @@ import type { FileReader } from '../platform/platform.ts';
 import type { CodedData, CodedPart } from './coded-data.ts';
 import { readFileSource } from './file-sources.ts';
 import { generateGlyphs } from './generators/glyphs.ts';
+import { generateMotifs } from './generators/motifs.ts';
 import { generateBlobs, generatePlanar } from './generators/planar.ts';
 import { generateSignals } from './generators/signals.ts';
 import { generateTwoSpirals } from './generators/spirals.ts';
@@ -108,6 +109,8 @@ async function readSource(spec: DataSpec, seed: number, files: FileReader): Prom
       return generateBlobs(spec, seed);
     case 'signals':
       return generateSignals(spec, seed);
+    case 'motifs':
+      return generateMotifs(spec, seed);
     case 'glyphs':
       return generateGlyphs(spec, seed);
     default:

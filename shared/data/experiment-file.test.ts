@@ -119,6 +119,8 @@ describe('resolveDataPaths()', () => {
       file: 'd/f.npz',
       train: { features: 'x', labels: 'y' },
     });
+    const weights = { ...csv('a'), initialWeights: 'w.safetensors' };
+    expect(resolveDataPaths(weights, 'd').initialWeights).toBe('d/w.safetensors');
     const moons = Experiment.parse({ name: 'a', data: { source: 'moons' } });
     expect(resolveDataPaths(moons, 'd')).toEqual(moons);
   });
@@ -138,6 +140,7 @@ describe('what ships', () => {
         'blobs',
         'signals',
         'glyphs',
+        'motifs',
       ]),
     );
   });

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { InputError } from '../base/errors.ts';
 import { type DataSpec, Experiment } from '../contracts/experiment.ts';
+import { IMAGE_HOSTS } from '../contracts/host.ts';
 import { closestWord } from './closest-word.ts';
 import { descriptionAt, knownKeys } from './experiment-schema.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './json-text.ts';
@@ -168,13 +169,31 @@ function contradictions({ data, host }: Experiment): Fault[] {
         '"data.testFraction" has no use: the data come with test rows of their own; remove it',
     });
   }
-  const isFlat = ['two-spirals', 'moons', 'circles', 'xor', 'blobs', 'signals', 'csv'];
-  if (host.kind === 'cnn' && isFlat.includes(data.source) && data.imageShape === undefined) {
+  const numbers = ['two-spirals', 'moons', 'circles', 'xor', 'blobs', 'signals'];
+  const isFlat = [...numbers, 'motifs', 'csv'];
+  const readsImages = IMAGE_HOSTS.includes(host.kind);
+  if (readsImages && isFlat.includes(data.source) && data.imageShape === undefined) {
     faults.push({
       path: ['host', 'kind'],
-      message:
-        '"host.kind" is "cnn" and rows are no images; set "data.imageShape" to [height, width, channels] or use "mlp"',
+      message: `"host.kind" is "${host.kind}" and rows are no images; set "data.imageShape" to [height, width, channels] or use "mlp"`,
     });
+  }
+  if (host.kind === 'gpt') {
+    if ([...numbers, 'glyphs'].includes(data.source)) {
+      faults.push({
+        path: ['host', 'kind'],
+        message: `"host.kind" is "gpt" and rows of "${data.source}" are no tokens; use "data.source": "motifs", files of whole numbers, or another host`,
+      });
+    }
+    // Files are scaled unless they say otherwise.
+    const scaling = data.scaling ?? (data.source === 'motifs' ? 'none' : 'standard');
+    if (scaling !== 'none') {
+      faults.push({
+        path: ['data', 'scaling'],
+        message:
+          '"data.scaling" would make fractions of the tokens a "gpt" reads; set it to "none"',
+      });
+    }
   }
   return faults;
 }
@@ -194,27 +213,32 @@ export function resolveDataPaths(experiment: Experiment, folder: string): Experi
     features: some(files.features),
     labels: some(files.labels),
   });
+  const { initialWeights } = experiment;
+  const rest: Experiment =
+    initialWeights === undefined
+      ? experiment
+      : { ...experiment, initialWeights: one(initialWeights) };
   switch (data.source) {
     case 'csv': {
       const test = data.test === undefined ? {} : { test: some(data.test) };
-      return { ...experiment, data: { ...data, train: some(data.train), ...test } };
+      return { ...rest, data: { ...data, train: some(data.train), ...test } };
     }
     case 'idx':
     case 'npy': {
       const test = data.test === undefined ? {} : { test: pair(data.test) };
-      return { ...experiment, data: { ...data, train: pair(data.train), ...test } };
+      return { ...rest, data: { ...data, train: pair(data.train), ...test } };
     }
     case 'npz':
-      return { ...experiment, data: { ...data, file: one(data.file) } };
+      return { ...rest, data: { ...data, file: one(data.file) } };
     default:
-      return experiment;
+      return rest;
   }
 }
 
 type ArrayPaths = Extract<DataSpec, { source: 'npy' }>['train'];
 
 /** `folder/path` with `.` and `..` taken out, as far as the folder's own parts reach. */
-function joinPath(folder: string, path: string): string {
+export function joinPath(folder: string, path: string): string {
   const isAbsolute = /^([/\\]|[a-z]:[/\\]|[a-z][a-z0-9+.-]+:\/\/)/i.test(path);
   if (folder === '' || isAbsolute) return path;
   const parts: string[] = [];

@@ -18,6 +18,7 @@ const SOURCES = [
   { source: 'signals', samples: 300 },
   { source: 'signals', samples: 300, shuffled: true },
   { source: 'glyphs', samples: 300 },
+  { source: 'motifs', samples: 300, letters: 4 },
 ];
 
 /** Share of test rows whose nearest row (or class mean) of the training part has their class. */
@@ -90,6 +91,7 @@ describe('generators', () => {
       '2df333e7ffc123a0',
       'c6582618601171f6',
       'd58aa1980848a59c',
+      '6dd7b7bafa339eb4',
     ]);
   });
 

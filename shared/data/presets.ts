@@ -91,4 +91,16 @@ export const PRESETS: Record<string, ExperimentInput> = {
     },
     policy: { kind: 'heuristic', settings: { plateauImprovement: 0.05 } },
   },
+  motifs: {
+    name: 'motifs',
+    description:
+      'Repeated motifs of letters, the next one wanted; one small block of a causal transformer.',
+    steps: 2500,
+    batchSize: 64,
+    data: { source: 'motifs', samples: 8000, length: 20, letters: 8, longest: 6, noise: 0.02 },
+    host: { kind: 'gpt', depth: 1, heads: 1, channels: 8 },
+    optimizer: { kind: 'adamw', learningRate: 0.005, weightDecay: 0.01, clipNorm: 1 },
+    schedule: { kind: 'cosine', warmupSteps: 100 },
+    growth: { blueprints: ['residual-mlp-16', 'low-rank-4'], trainingSteps: 100, alphaSteps: 100 },
+  },
 };

@@ -15,6 +15,8 @@ export interface ExportSource {
   events: readonly RunEvent[];
   /** The network of the newest checkpoint. @throws {InputError} If there is none. */
   network(): Promise<ExportedNetwork>;
+  /** All that is stored of the run, as one file that can be opened again. */
+  capsule(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 export interface ExportFormat {
@@ -49,6 +51,11 @@ export const EXPORT_FORMATS: Readonly<Record<ExportFormatName, ExportFormat>> = 
     extension: 'json',
     mediaType: 'application/json',
     write: (source) => encode(`${JSON.stringify(runDocument(source), null, 2)}\n`),
+  },
+  capsule: {
+    extension: 'capsule',
+    mediaType: 'application/zip',
+    write: (source) => source.capsule(),
   },
 };
 

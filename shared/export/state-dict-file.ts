@@ -3,18 +3,18 @@
  * under `<layer>.seeds.<seed>`; their alphas stand in the metadata.
  */
 import { writeSafetensors } from '../base/safetensors.ts';
-import { parameterKinds, toTorch } from '../models/state-dict.ts';
+import { toTorch, wantedTensors } from '../models/state-dict.ts';
 import { type ExportedNetwork, evaluationGraph } from './exported-network.ts';
 
 export function stateDictFile(network: ExportedNetwork, run: string): Uint8Array<ArrayBuffer> {
   const { alphas, step, topology, values } = network;
   const { graph } = evaluationGraph(network);
-  const kinds = parameterKinds(graph);
+  // Of a seed that still trains alone the network knows nothing yet.
   const tensors = new Map(
-    [...values]
-      // Of a seed that still trains alone the network knows nothing yet.
-      .filter(([name]) => kinds.has(name))
-      .map(([name, { shape, data }]) => [name, toTorch(kinds.get(name)!, shape, data)]),
+    wantedTensors(graph).map(({ kind, name, shape }) => [
+      name,
+      toTorch(kind, shape, values.get(name)!.data),
+    ]),
   );
   const blended = topology.seeds.filter((s) => s.stage !== 'TRAINING');
   const seeds = blended.map((s) => [`${s.layerId}.seeds.${s.seedId}`, alphas[s.alphaColumn]]);

@@ -15,6 +15,19 @@ export interface FoldSite {
   neighbours: string[];
 }
 
+/** A host alone, whose seeds read its own input. */
+export function hostSite(host: HostShape): FoldSite {
+  const name = 'host';
+  const layer: GrowableLayer =
+    host.kind === 'linear'
+      ? { kind: 'linear', name, units: host.outFeatures }
+      : {
+          ...{ kind: 'conv2d', name, channels: host.outChannels, kernelSize: host.kernelSize },
+          ...{ stride: host.stride, padding: host.padding },
+        };
+  return { layer, host, span: null, neighbours: [] };
+}
+
 /** @throws {RangeError} If the topology has no growable layer of that name. */
 export function foldSite(
   topology: Pick<Topology, 'layers' | 'input' | 'reach'>,

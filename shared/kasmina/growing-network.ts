@@ -7,12 +7,14 @@ import type { OptimizerSpec } from '../contracts/experiment.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { layoutParameters } from '../engine/plan/plan.ts';
 import { numel, padLast, roundUp } from '../engine/plan/shape.ts';
-import type { HostLayer } from '../models/host.ts';
-import { activation } from '../nn/layers.ts';
+import { applyLayer } from '../models/apply-layer.ts';
+import type { HostLayer } from '../models/layer.ts';
 import { addLoss, type LossKind } from '../nn/losses.ts';
+import { type NormState, normStates } from '../nn/norm-layers.ts';
 import {
   type GraftedSeed,
   type GrowableLayer,
+  isGrowable,
   KasminaLayer,
   type LayerPass,
 } from './kasmina-layer.ts';
@@ -31,6 +33,8 @@ export interface Topology {
 export interface BatchSource {
   /** Rows in the dataset. */
   size: number;
+  /** Rows of the first buffers, where one does not hold all. @default {size} */
+  partRows?: number;
   batch: number;
   mode: 'shuffle' | 'sequential';
 }
@@ -51,13 +55,19 @@ interface Waypoint {
   /** What its seeds read. */
   source: Tensor;
   z: Tensor;
+  /** What layers before have kept. */
+  kept: ReadonlyMap<string, Tensor>;
 }
 
+/** Layers that a Kasmina layer can be, in the order of the host. */
 export function growableLayers(layers: readonly HostLayer[]): GrowableLayer[] {
-  return layers.filter((l) => l.kind === 'linear' || l.kind === 'conv2d');
+  return layers.filter(isGrowable);
 }
 
-/** Feature axes that each growable layer, and that its seeds read, by the layer's name. */
+/**
+ * Feature axes that each growable layer, and that its seeds read, by the layer's name: [C] where a
+ * layer's output is a sequence, since every position is a row there.
+ */
 export function layerInputs(
   layers: readonly HostLayer[],
   input: readonly number[],
@@ -69,11 +79,12 @@ export function layerInputs(
   const inputs = new Map<string, { host: readonly number[]; seeds: readonly number[] }>();
   runLayers(
     { layers, input, seeds: [], incubation: 'shadow', reach },
-    { graph, control, seeds: [], mode: 'host', incubation: 'shadow' },
+    { graph, control, seeds: [], mode: 'host', incubation: 'shadow', ...EVALUATION },
     x,
-    false,
-    (layer, at) =>
-      inputs.set(layer.name, { host: at.x.shape.slice(1), seeds: at.source.shape.slice(1) }),
+    (layer, { source, x: read, z }) => {
+      const axes = (t: Tensor) => t.shape.slice(z.shape.length === 3 ? -1 : 1);
+      inputs.set(layer.name, { host: axes(read), seeds: axes(source) });
+    },
   );
   return inputs;
 }
@@ -90,73 +101,65 @@ export function batchOf(
   source: BatchSource,
 ): { x: Tensor; labels: Tensor } {
   const shared = { role: 'external', replicated: false } as const;
-  const rows = graph.create('dataset_x', [source.size, ...input], shared);
+  const { size, partRows = size } = source;
+  const part = (name: string, first: number) =>
+    graph.create(name, [Math.min(partRows, size - first), ...input], shared);
+  const rows = part('dataset_x', 0);
   const classes = graph.create('dataset_y', [source.size], {
     ...shared,
     dtype: 'u32',
     padded: [source.size],
   });
+  const attrs = { batch: source.batch, size, mode: source.mode, stream: streamOf('batches') };
   const [x, labels] = graph.apply('gather_batch', [rows, classes, control], {
-    batch: source.batch,
-    size: source.size,
-    mode: source.mode,
-    stream: streamOf('batches'),
+    ...attrs,
+    ...(partRows < size ? { part: true } : {}),
   });
+  for (let first = partRows, k = 1; first < size; first += partRows, k++) {
+    graph.apply('gather_part', [x!, part(`dataset_x.${k}`, first), control], { ...attrs, first });
+  }
   return { x: x!, labels: labels! };
 }
+
+const EVALUATION = { training: false, statistics: 'evaluate' } as const;
 
 function runLayers(
   topology: Topology,
   pass: LayerPass,
   input: Tensor,
-  training: boolean,
   onHost?: (layer: GrowableLayer, at: Waypoint) => void,
   from?: Waypoint,
 ): ForwardPass {
-  const { graph } = pass;
   const layerOutputs = new Map<string, Tensor>();
   const seedOutputs = new Map<string, Tensor>();
+  const kept = new Map(from?.kept);
   let t = from ? from.x : input;
   let open: string | null = null;
-  /** Input of the Linear layer before this one, when nothing but elementwise layers came between. */
-  let before: Tensor | null = null;
+  /** The Linear layer before this one and its input, when nothing but elementwise layers came between. */
+  let before: { x: Tensor; positionwise: boolean } | null = null;
   for (let i = from?.index ?? 0; i < topology.layers.length; i++) {
     const layer = topology.layers[i]!;
-    switch (layer.kind) {
-      case 'linear':
-      case 'conv2d': {
-        const kasmina = new KasminaLayer(layer);
-        const known = from?.index === i ? from : null;
-        const z = known?.z ?? kasmina.host(graph, t);
-        const span = topology.reach === 'span' && layer.kind === 'linear' ? before : null;
-        const source = known?.source ?? span ?? t;
-        onHost?.(layer, { index: i, x: t, source, z });
-        before = layer.kind === 'linear' ? t : null;
-        t = kasmina.forward(pass, source, z, (seed, s) => seedOutputs.set(seed.seedId, s));
-        open = layer.name;
-        layerOutputs.set(layer.name, t);
-        break;
+    if (!isGrowable(layer)) {
+      t = applyLayer(pass, layer, t, kept);
+      if (layer.kind === 'activation' && open) layerOutputs.set(open, t);
+      if (layer.kind !== 'activation' && layer.kind !== 'dropout') {
+        before = null;
+        // What is kept or added to is the layer's own output no longer.
+        if (layer.kind === 'recall' || layer.kind === 'add') open = null;
       }
-      case 'activation':
-        t = activation(graph, t, layer.activation);
-        if (open) layerOutputs.set(open, t);
-        break;
-      case 'pool':
-        t = graph.one(`${layer.mode}_pool`, [t], { size: layer.size, stride: layer.stride });
-        before = null;
-        break;
-      case 'global-pool':
-        t = graph.one('global_avg_pool', [t]);
-        before = null;
-        break;
-      case 'dropout':
-        if (training) {
-          const stream = `dropout/${layer.name}${pass.part ? `/${pass.part}` : ''}`;
-          const attrs = { rate: layer.rate, stream: streamOf(stream) };
-          t = graph.one('dropout', [t, pass.control], attrs);
-        }
-        break;
+      continue;
     }
+    const kasmina = new KasminaLayer(layer);
+    const known = from?.index === i ? from : null;
+    const z = known?.z ?? kasmina.host(pass, t);
+    const dense = layer.kind === 'linear' ? { x: t, positionwise: z.shape.length === 3 } : null;
+    const spans = topology.reach === 'span' && before?.positionwise === dense?.positionwise;
+    const source = known?.source ?? (spans && before ? before.x : t);
+    onHost?.(layer, { index: i, x: t, source, z, kept: new Map(kept) });
+    before = dense;
+    t = kasmina.forward(pass, source, z, (seed, s) => seedOutputs.set(seed.seedId, s));
+    open = layer.name;
+    layerOutputs.set(layer.name, t);
   }
   return { logits: t, layerOutputs, seedOutputs };
 }
@@ -170,10 +173,10 @@ export function evaluationForward(
 ): ForwardPass {
   const { seeds } = topology;
   const pass = { graph, control, seeds, mode: 'host', incubation: 'shadow' } as const;
-  return runLayers(topology, pass, x, false);
+  return runLayers(topology, { ...pass, ...EVALUATION }, x);
 }
 
-/** What a growable layer reads, and what a seed on it would read. */
+/** What a growable layer reads, and what a seed on it would read; rows, where it is a sequence. */
 export interface SiteTensors {
   x: Tensor;
   source: Tensor;
@@ -189,8 +192,10 @@ export function sitesForward(
   const { seeds } = topology;
   const pass = { graph, control, seeds, mode: 'host', incubation: 'shadow' } as const;
   const sites = new Map<string, SiteTensors>();
-  const { logits } = runLayers(topology, pass, x, false, (layer, at) => {
-    sites.set(layer.name, { x: at.x, source: at.source });
+  const { logits } = runLayers(topology, { ...pass, ...EVALUATION }, x, (layer, at) => {
+    const rows = (t: Tensor) =>
+      at.z.shape.length === 3 ? graph.one('fold_rows', [t], {}, `${t.name}.rows`) : t;
+    sites.set(layer.name, { x: rows(at.x), source: rows(at.source) });
   });
   return { logits, sites };
 }
@@ -202,6 +207,8 @@ export interface TrainingGraph {
   logits: Tensor;
   /** Row statistics of the shadow pass; null when no seed is in TRAINING. */
   shadowStats: Tensor | null;
+  /** Running statistics that the graph moves. */
+  states: NormState[];
   layerOutputs: Map<string, Tensor>;
   seedOutputs: Map<string, Tensor>;
 }
@@ -211,6 +218,8 @@ export interface TrainingOptions {
   smoothing?: number | undefined;
   /** Equal parts of the batch, computed one after the other; their gradients add up. @default {1} */
   microBatches?: number | undefined;
+  /** `measure`: running statistics stay as they are. @default {train} */
+  statistics?: 'train' | 'measure';
 }
 
 /**
@@ -222,7 +231,7 @@ export function trainingGraph(
   topology: Topology,
   source: BatchSource,
   loss: LossKind,
-  { smoothing = 0, microBatches = 1 }: TrainingOptions = {},
+  { smoothing = 0, microBatches = 1, statistics = 'train' }: TrainingOptions = {},
 ): TrainingGraph {
   const graph = new Graph();
   const control = controlTensor(graph);
@@ -239,8 +248,9 @@ export function trainingGraph(
     const rows = parts.rows(x, part);
     const classes = parts.rows(labels, part);
     const waypoints: Waypoint[] = [];
-    const pass: LayerPass = { graph, control, seeds, mode: 'host', incubation, part };
-    const host = runLayers(topology, pass, rows, true, (layer, at) => {
+    const common = { graph, control, seeds, incubation, training: true, part };
+    const pass: LayerPass = { ...common, mode: 'host', statistics };
+    const host = runLayers(topology, pass, rows, (layer, at) => {
       if (hasTraining(layer)) waypoints.push(at);
     });
     const { gradient, rows: rowStats } = addLoss(graph, loss, host.logits, classes, smoothing);
@@ -250,12 +260,14 @@ export function trainingGraph(
     const result: TrainingGraph = {
       ...{ graph, control, rowStats, logits: host.logits, shadowStats: null },
       ...{ layerOutputs: host.layerOutputs, seedOutputs: host.seedOutputs },
+      states: normStates(graph),
     };
     const start = waypoints[0];
     if (!start || incubation !== 'shadow') return result;
 
-    const shadowPass = { ...pass, mode: 'shadow' } as const;
-    const shadow = runLayers(topology, shadowPass, rows, true, undefined, start);
+    // The same batch again: it must not move running statistics a second time.
+    const shadowPass = { ...common, mode: 'shadow', statistics: 'measure' } as const;
+    const shadow = runLayers(topology, shadowPass, rows, undefined, start);
     const second = addLoss(graph, loss, shadow.logits, classes, smoothing);
     const own = new Set(ids().filter((id) => !known.has(id)));
     parts.differentiate(shadow.logits, second.gradient, own);

@@ -117,7 +117,7 @@ export class GrowthController {
   #offerBlueprints(): void {
     const { blueprints } = this.#o.experiment.growth;
     for (const site of this.#sites) {
-      this.#offers.set(site.layerId, offersFor(site.host, blueprints));
+      this.#offers.set(site.layerId, offersFor(site.host, blueprints, this.#o.blueprintOf));
     }
   }
 

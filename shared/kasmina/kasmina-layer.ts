@@ -1,5 +1,6 @@
 /**
- * A KasminaLayer: a Linear or Conv2d host layer that seeds can grow on.
+ * A KasminaLayer: a host layer that seeds can grow on: Linear or Conv2d and, where asked for, norm or
+ * attention. In a sequence [B, T, C] every position is a row of its own to a seed.
  *
  * The host's nodes are always added first and never altered. A dormant slot adds nothing, so the
  * dispatch list of a layer without seeds is the bare host's. An active seed (BLENDING, HOLDING,
@@ -9,11 +10,31 @@
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
-import type { HostLayer } from '../models/host.ts';
-import { conv2d, linear } from '../nn/layers.ts';
+import { applyLayer, type LayerContext } from '../models/apply-layer.ts';
+import type { HostLayer } from '../models/layer.ts';
+import { linear } from '../nn/layers.ts';
 import { seedOutput } from './seed-output.ts';
 
-export type GrowableLayer = Extract<HostLayer, { kind: 'linear' | 'conv2d' }>;
+export const GROWABLE_KINDS = [
+  'linear',
+  'conv2d',
+  'batch-norm',
+  'layer-norm',
+  'attention',
+] as const;
+
+/** A layer with a name, an input and an output that a seed can learn to add to. */
+export type GrowableLayer = Extract<HostLayer, { kind: (typeof GROWABLE_KINDS)[number] }>;
+
+/** Whether a layer is one that seeds grow on; wrap() chooses. */
+export function isGrowable(layer: HostLayer): layer is GrowableLayer {
+  return canGrow(layer) && (layer.grows ?? (layer.kind === 'linear' || layer.kind === 'conv2d'));
+}
+
+/** Whether a layer could be one. */
+export function canGrow(layer: HostLayer): layer is GrowableLayer {
+  return (GROWABLE_KINDS as readonly string[]).includes(layer.kind);
+}
 
 /** A seed that is part of the network's topology. */
 export interface GraftedSeed {
@@ -42,18 +63,40 @@ export interface LayerPass {
   incubation: 'shadow' | 'straight-through';
   /** Which part of the batch this is; each has a dropout mask of its own. @default {0} */
   part?: number;
+  /** Whether dropout drops. */
+  training: boolean;
+  /** What batch norms see; see models/apply-layer.ts. */
+  statistics: LayerContext['statistics'];
 }
 
-/** Shape of the host as a blueprint sees it. */
+/**
+ * Shape of the host as a blueprint sees it: a norm over images is a convolution of one by one to it,
+ * every other layer without a window is a Linear layer.
+ *
+ * @param input Feature axes of what the seed reads; [C] at every position of a sequence.
+ */
 export function hostShapeOf(layer: GrowableLayer, input: readonly number[]): HostShape {
   if (layer.kind === 'linear') {
     return { kind: 'linear', input: [...input], outFeatures: layer.units };
   }
-  const { channels, kernelSize, stride, padding } = layer;
+  if (layer.kind !== 'conv2d') {
+    const channels = layer.kind === 'attention' ? input.at(-1)! / 3 : input.at(-1)!;
+    return input.length === 3
+      ? imageHost(input, { channels, kernelSize: 1, stride: 1, padding: 0 })
+      : { kind: 'linear', input: [...input], outFeatures: channels };
+  }
+  return imageHost(input, layer);
+}
+
+function imageHost(
+  input: readonly number[],
+  window: { channels: number; kernelSize: number; stride: number; padding: number },
+): HostShape {
+  const { channels: outChannels, kernelSize, padding, stride } = window;
   return {
     kind: 'conv2d',
     input: [input[0]!, input[1]!, input[2]!],
-    outChannels: channels,
+    outChannels,
     kernelSize,
     stride,
     padding,
@@ -73,11 +116,8 @@ export class KasminaLayer {
   }
 
   /** The bare host layer. */
-  host(graph: Graph, x: Tensor): Tensor {
-    const { layer } = this;
-    return layer.kind === 'linear'
-      ? linear(graph, x, layer.name, layer.units)
-      : conv2d(graph, x, layer.name, layer.channels, layer.kernelSize, layer);
+  host(context: LayerContext, x: Tensor): Tensor {
+    return applyLayer(context, this.layer, x, new Map());
   }
 
   /**
@@ -93,9 +133,22 @@ export class KasminaLayer {
     z: Tensor,
     onSeed?: (seed: GraftedSeed, s: Tensor) => void,
   ): Tensor {
+    const seeds = pass.seeds.filter((seed) => seed.layerId === this.layer.name);
+    if (z.shape.length !== 3 || seeds.length === 0) return this.#graft(pass, seeds, x, z, onSeed);
+    const fold = (t: Tensor) => pass.graph.one('fold_rows', [t], {}, `${t.name}.rows`);
+    const y = this.#graft(pass, seeds, fold(x), fold(z), onSeed);
+    return pass.graph.one('unfold_rows', [y, z], {}, `${y.name}.positions`);
+  }
+
+  #graft(
+    pass: LayerPass,
+    seeds: readonly GraftedSeed[],
+    x: Tensor,
+    z: Tensor,
+    onSeed?: (seed: GraftedSeed, s: Tensor) => void,
+  ): Tensor {
     let y = z;
-    for (const seed of pass.seeds) {
-      if (seed.layerId !== this.layer.name) continue;
+    for (const seed of seeds) {
       const training = seed.stage === 'TRAINING';
       if (training && pass.mode === 'host') {
         if (pass.incubation !== 'straight-through') continue;

@@ -1,26 +1,16 @@
 /**
- * The built-in hosts, as data: a list of layers from input to logits. Linear and Conv2d layers
- * have names and can carry seed slots; the rest only computes.
+ * The built-in hosts: from what an experiment says to a list of layers. Linear and Conv2d layers can
+ * carry seed slots, and others that are asked to; see kasmina/wrap.ts.
  */
-import { windowCount } from '../engine/plan/ops-conv.ts';
+import { denseLayers } from './dense.ts';
+import { type GptSpec, gpt } from './gpt.ts';
+import { ImageSize } from './image-size.ts';
+import { flatten, type HostActivation, type HostLayer, type ModelLayer } from './layer.ts';
+import { type LenetSpec, lenet } from './lenet.ts';
+import { type ResnetSpec, resnet } from './resnet.ts';
+import { type VggSpec, vgg } from './vgg.ts';
 
-/** Activations a host may use: those of engine/plan that contracts/experiment.ts offers. */
-export type HostActivation = 'relu' | 'tanh' | 'sigmoid' | 'gelu' | 'leaky_relu' | 'silu';
-
-export type HostLayer =
-  | { kind: 'linear'; name: string; units: number }
-  | {
-      kind: 'conv2d';
-      name: string;
-      channels: number;
-      kernelSize: number;
-      stride: number;
-      padding: number;
-    }
-  | { kind: 'activation'; activation: HostActivation }
-  | { kind: 'pool'; mode: 'max' | 'avg'; size: number; stride: number }
-  | { kind: 'global-pool' }
-  | { kind: 'dropout'; name: string; rate: number };
+export type { HostActivation, HostLayer };
 
 export interface MlpSpec {
   kind: 'mlp';
@@ -39,57 +29,59 @@ export interface CnnSpec {
   dropout: number;
 }
 
+export type ModelSpec = MlpSpec | CnnSpec | LenetSpec | VggSpec | ResnetSpec | GptSpec;
+
 /**
- * Layers of a host.
+ * A host as data, residual blocks and all.
  *
  * @param input Feature axes of one row: [features] or [height, width, channels].
- * @throws {RangeError} If a CNN gets rows that are no images, or its pools eat the image up:
+ * @throws {RangeError} If the host does not fit the rows:
  *   `Cannot build a cnn for rows of 64 features: give "imageShape" in "data", or use an mlp`
  */
+export function describeHost(
+  spec: ModelSpec,
+  input: readonly number[],
+  classes: number,
+): ModelLayer[] {
+  switch (spec.kind) {
+    case 'mlp':
+      return denseLayers(spec.hidden, classes, spec);
+    case 'cnn':
+      return cnn(spec, input, classes);
+    case 'lenet':
+      return lenet(spec, input, classes);
+    case 'vgg':
+      return vgg(spec, input, classes);
+    case 'resnet':
+      return resnet(spec, input, classes);
+    case 'gpt':
+      return gpt(spec, input, classes);
+  }
+}
+
+/** Layers of a host, one after the other. @throws {RangeError} As {@link describeHost}. */
 export function hostLayers(
-  spec: MlpSpec | CnnSpec,
+  spec: ModelSpec,
   input: readonly number[],
   classes: number,
 ): HostLayer[] {
-  const layers: HostLayer[] = [];
-  const dense = (widths: readonly number[]) => {
-    widths.forEach((units, i) => {
-      layers.push({ kind: 'linear', name: `fc${i + 1}`, units });
-      layers.push({ kind: 'activation', activation: spec.activation });
-      if (spec.dropout > 0) {
-        layers.push({ kind: 'dropout', name: `drop${i + 1}`, rate: spec.dropout });
-      }
-    });
-    layers.push({ kind: 'linear', name: `fc${widths.length + 1}`, units: classes });
-  };
-  if (spec.kind === 'mlp') {
-    dense(spec.hidden);
-    return layers;
-  }
-  let [height, width] = input as [number, number, number];
-  if (input.length !== 3) {
-    throw new RangeError(
-      `Cannot build a cnn for rows of ${input.join(' x ')} features: give "imageShape" in "data", or use an mlp`,
-    );
-  }
+  return flatten(describeHost(spec, input, classes));
+}
+
+function cnn(spec: CnnSpec, input: readonly number[], classes: number): HostLayer[] {
+  const image = new ImageSize('cnn', input);
   const padding = Math.floor(spec.kernelSize / 2);
+  const layers: HostLayer[] = [];
   spec.channels.forEach((channels, i) => {
     const { kernelSize } = spec;
     layers.push({ kind: 'conv2d', name: `conv${i + 1}`, channels, kernelSize, stride: 1, padding });
     layers.push({ kind: 'activation', activation: spec.activation });
-    height = windowCount(height, kernelSize, 1, padding);
-    width = windowCount(width, kernelSize, 1, padding);
+    image.window(kernelSize, 1, padding, `build block ${i + 1}`, 'use fewer "channels"');
     if (spec.pool === 'global') return;
-    if (Math.min(height, width) < 2) {
-      throw new RangeError(
-        `Cannot pool block ${i + 1} of the cnn: its image is ${height} x ${width}; use fewer "channels" or "pool": "global"`,
-      );
-    }
+    const fix = 'use fewer "channels" or "pool": "global"';
+    image.window(2, 2, 0, `pool block ${i + 1}`, fix);
     layers.push({ kind: 'pool', mode: spec.pool, size: 2, stride: 2 });
-    height = windowCount(height, 2, 2, 0);
-    width = windowCount(width, 2, 2, 0);
   });
   if (spec.pool === 'global') layers.push({ kind: 'global-pool' });
-  dense(spec.hidden);
-  return layers;
+  return [...layers, ...denseLayers(spec.hidden, classes, spec)];
 }

@@ -10,6 +10,7 @@
  */
 import type { Graph } from '../engine/plan/graph.ts';
 import { numel, sameShape } from '../engine/plan/shape.ts';
+import { normStates } from '../nn/norm-layers.ts';
 
 export type ParameterKind = 'linear' | 'conv2d' | 'other';
 
@@ -84,6 +85,17 @@ export function fromTorch(
   return out;
 }
 
+/** The parameters and running statistics of a graph, in its order. */
+export function wantedTensors(graph: Graph): Wanted[] {
+  const kinds = parameterKinds(graph);
+  return [
+    ...graph.parameters.map(({ name, tensorId }) => {
+      return { name, kind: kinds.get(name)!, shape: graph.tensor(tensorId).shape };
+    }),
+    ...normStates(graph).map(({ name, shape }) => ({ name, kind: 'other', shape }) as const),
+  ];
+}
+
 /** A parameter or running statistic that a network wants by name; `shape` is ours. */
 export interface Wanted {
   name: string;
@@ -95,14 +107,14 @@ export interface Wanted {
  * Values for a network, in our layouts, out of a state dict.
  *
  * @param source Where the tensors are from, for the message.
- * @param ignored Names that may be there without being wanted.
+ * @param copies Names of weights that share another's values: PyTorch's files may have both.
  * @throws {RangeError} Listing every tensor that is missing, left over or of another shape.
  */
 export function loadStateDict(
   tensors: ReadonlyMap<string, NamedArray>,
   wanted: readonly Wanted[],
   source: string,
-  ignored: (name: string) => boolean = isCounter,
+  copies: readonly string[] = [],
 ): Map<string, Float32Array<ArrayBuffer>> {
   const known = new Set(wanted.map((w) => w.name));
   const missing: string[] = [];
@@ -116,7 +128,9 @@ export function loadStateDict(
       misshapen.push(`"${name}" is [${tensor.shape.join(', ')}], must be [${should.join(', ')}]`);
     } else values.set(name, fromTorch(kind, shape, tensor.data));
   }
-  const extra = [...tensors.keys()].filter((n) => !known.has(n) && !ignored(n));
+  const extra = [...tensors.keys()].filter(
+    (n) => !known.has(n) && !isCounter(n) && !copies.includes(n),
+  );
   const faults = [
     ...(missing.length > 0 ? [`missing: ${missing.join(', ')}`] : []),
     ...(extra.length > 0 ? [`not in the host: ${extra.map((n) => `"${n}"`).join(', ')}`] : []),

@@ -16,10 +16,10 @@ export interface NormOptions {
 
 export interface BatchNormOptions extends NormOptions {
   /**
-   * `train`: statistics of the batch, which also move the running ones; `evaluate`: the running
-   * ones, left as they are.
+   * `train`: statistics of the batch, which also move the running ones; `measure`: those of the
+   * batch, and nothing is moved; `evaluate`: the running ones, left as they are.
    */
-  mode: 'train' | 'evaluate';
+  mode: 'train' | 'measure' | 'evaluate';
   /** Share of the batch's statistics in the running ones. @default {0.1} */
   momentum?: number;
 }
@@ -111,7 +111,10 @@ export function batchNorm(
 ): Tensor {
   const channels = [x.shape.at(-1)!];
   const running = ['running_mean', 'running_var'].map((state) =>
-    graph.create(`${name}.${state}`, channels, { role: 'external' }),
+    mode === 'measure'
+      ? // Moved instead of the layer's own, and never read.
+        graph.create(`${name}.scratch_${state}`, channels)
+      : graph.create(`${name}.${state}`, channels, { role: 'external' }),
   );
   const parameters = affine(graph, x, name, { group });
   const whole = { segments: 1, groups: 1 };
@@ -134,7 +137,8 @@ export function normStates(graph: Graph): NormState[] {
   for (const node of graph.nodes) {
     if (node.op !== 'batch_stats' && node.op !== 'running_stats') continue;
     node.inputs.slice(-2).forEach((id, k) => {
-      const { name, shape, padded } = graph.tensor(id);
+      const { name, role, shape, padded } = graph.tensor(id);
+      if (role !== 'external') return;
       states.set(name, { name, shape, padded, initial: k === 0 ? 0 : 1 });
     });
   }

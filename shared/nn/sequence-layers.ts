@@ -37,6 +37,17 @@ export function positions(
   return graph.one('add_positions', [x, weight], {}, name);
 }
 
+/** Something that sees rows [rows, C] -> [rows, units], at every position: [B, ..., C] -> [B, ..., units]. */
+export function positionwise(
+  graph: Graph,
+  x: Tensor,
+  name: string,
+  map: (rows: Tensor) => Tensor,
+): Tensor {
+  const rows = graph.one('fold_rows', [x], {}, `${name}.rows`);
+  return graph.one('unfold_rows', [map(rows), x], {}, `${name}.positions`);
+}
+
 /** A Linear layer at every position: [B, ..., C] -> [B, ..., units]. */
 export function positionwiseLinear(
   graph: Graph,
@@ -45,9 +56,45 @@ export function positionwiseLinear(
   units: number,
   options: LayerOptions = {},
 ): Tensor {
-  const rows = graph.one('fold_rows', [x], {}, `${name}.rows`);
-  const y = linear(graph, rows, name, units, options);
-  return graph.one('unfold_rows', [y, x], {}, `${name}.positions`);
+  return positionwise(graph, x, name, (rows) => linear(graph, rows, name, units, options));
+}
+
+/**
+ * y = x @ table^T with the table of an embedding, so that both learn from both: [rows, C] ->
+ * [rows, vocabulary]. No bias.
+ *
+ * Source: Press & Wolf 2017, arXiv:1608.05859.
+ *
+ * @param table Name of an embedding made before, of `vocabulary` rows.
+ * @throws {RangeError} If the channels are not a multiple of four.
+ */
+export function tiedLinear(
+  graph: Graph,
+  x: Tensor,
+  name: string,
+  table: string,
+  vocabulary: number,
+): Tensor {
+  const channels = x.shape.at(-1)!;
+  if (channels % 4 !== 0) {
+    throw new RangeError(
+      `Cannot tie layer "${name}" to "${table}": ${channels} channels, must be a multiple of four`,
+    );
+  }
+  const init = { kind: 'kaiming', fanIn: channels, fanOut: channels } as const;
+  const weight = graph.parameter(`${table}.weight`, [vocabulary, channels], 1, init);
+  // transpose takes a batch of matrices; this one is a batch of one. Only its shape is read.
+  const batch = graph.create('one', [1, vocabulary, 1]);
+  const matrix = graph.one('unfold_rows', [weight, batch], {}, `${name}.table`);
+  const turned = graph.one('transpose', [matrix], {}, `${name}.turned`);
+  return graph.one('linear', [x, graph.one('fold_rows', [turned], {}, `${name}.weight`)], {}, name);
+}
+
+/** The last position of each sample: [B, T, C] -> [B, C]. */
+export function lastPosition(graph: Graph, x: Tensor): Tensor {
+  const attrs = { axis: 1, start: x.shape[1]! - 1, length: 1 };
+  const last = graph.one('slice', [x], attrs, `last_${x.name}`);
+  return graph.one('fold_rows', [last], {}, `last_${x.name}.rows`);
 }
 
 export interface AttentionOptions extends LayerOptions {
@@ -75,12 +122,41 @@ export function attention(
   const project = (from: Tensor, part: string) =>
     positionwiseLinear(graph, from, `${name}.${part}_proj`, channels, options);
   const [q, k, v] = [project(x, 'q'), project(memory, 'k'), project(memory, 'v')];
-  const attrs = { heads, causal };
-  const scale = 1 / Math.sqrt(channels / heads);
-  const scores = graph.one('attention_scores', [q, k], { ...attrs, scale }, `${name}.scores`);
-  const weights = graph.one('softmax', [scores], { causal }, `${name}.weights`);
-  const mixed = graph.one('attention_mix', [weights, v], { ...attrs, scale: 1 }, `${name}.mixed`);
+  const mixed = mixHeads(graph, [q, k, v], name, { heads, causal });
   return project(mixed, 'out');
+}
+
+/** Scaled dot-product attention of queries [B, T, C] to keys and values [B, S, C]. */
+function mixHeads(
+  graph: Graph,
+  [q, k, v]: readonly [Tensor, Tensor, Tensor],
+  name: string,
+  attrs: { heads: number; causal: boolean },
+): Tensor {
+  const scale = 1 / Math.sqrt(q.shape.at(-1)! / attrs.heads);
+  const scores = graph.one('attention_scores', [q, k], { ...attrs, scale }, `${name}.scores`);
+  const weights = graph.one('softmax', [scores], { causal: attrs.causal }, `${name}.weights`);
+  return graph.one('attention_mix', [weights, v], { ...attrs, scale: 1 }, `${name}.mixed`);
+}
+
+/**
+ * Self-attention whose queries, keys and values one layer has made together: [B, T, 3 C] -> [B, T, C].
+ *
+ * @throws {RangeError} If the channels are not three times `heads` times a multiple of four.
+ */
+export function attentionOf(
+  graph: Graph,
+  x: Tensor,
+  name: string,
+  { heads, causal }: { heads: number; causal: boolean },
+): Tensor {
+  const channels = x.shape.at(-1)! / 3;
+  const part = (index: number, what: string) => {
+    const attrs = { axis: 2, start: index * channels, length: channels };
+    return graph.one('slice', [x], attrs, `${name}.${what}`);
+  };
+  const parts = [part(0, 'q'), part(1, 'k'), part(2, 'v')] as const;
+  return mixHeads(graph, parts, name, { heads, causal });
 }
 
 /** Joins two or more tensors along an axis other than the batch's. */

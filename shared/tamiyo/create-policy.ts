@@ -6,6 +6,7 @@ import { manualPolicy, nonePolicy } from './fixed-policies.ts';
 import { gradMaxPolicy, tinyPolicy } from './guided-policies.ts';
 import { heuristicDigest, heuristicPolicy } from './heuristic-policy.ts';
 import type { Policy } from './policy.ts';
+import { probePolicy } from './probe-policy.ts';
 import { randomPolicy } from './random-policy.ts';
 import { schedulePolicy } from './schedule-policy.ts';
 import { uniformPolicy } from './uniform-policy.ts';
@@ -19,6 +20,7 @@ export const POLICIES: Readonly<Record<PolicyKind, Policy>> = {
   schedule: schedulePolicy,
   gradmax: gradMaxPolicy,
   tiny: tinyPolicy,
+  probe: probePolicy,
 };
 
 /** In-process policy for `policy.kind`; settings reach it in each observation. */

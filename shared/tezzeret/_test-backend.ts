@@ -23,6 +23,7 @@ export function faultyBackend(inner: Backend, fault: PlantedFault): Backend {
   return {
     adapter: inner.adapter,
     lost: inner.lost,
+    maxBindingBytes: inner.maxBindingBytes,
     createBuffer: (label, elements) => inner.createBuffer(label, elements),
     destroyBuffer: (buffer) => inner.destroyBuffer(buffer),
     writeFloats: (buffer, data, offset) => inner.writeFloats(buffer, data, offset),

@@ -5,7 +5,7 @@
  */
 import { RandomStream } from '../base/random.ts';
 import { inferShapes } from '../blueprints/ir.ts';
-import { libraryBlueprint } from '../blueprints/library.ts';
+import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { Command, RunEvent } from '../contracts/events.ts';
 import { Experiment, type ExperimentInput } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
@@ -17,6 +17,7 @@ import { createReferenceBackend } from '../engine/reference/reference-backend.ts
 import type { ArtifactSource, ProvidedArtifact } from '../kasmina/artifact-source.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
 import type { DecisionSource } from './decision-source.ts';
+import type { InitialWeights } from './initial-weights.ts';
 import type { PolicyAdvisor } from './policy-advisor.ts';
 import { Trainer } from './trainer.ts';
 
@@ -109,6 +110,7 @@ export interface TinyOptions {
   clock?: Clock;
   resume?: boolean;
   schedule?: RunSchedule | null;
+  initialWeights?: InitialWeights;
 }
 
 export interface TinyRun {
@@ -127,11 +129,12 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       artifacts: o.artifacts ?? provideAll,
       decisions: o.decisions ?? null,
       ...(o.advisor ? { advisor: o.advisor } : {}),
-      blueprintOf: libraryBlueprint,
+      blueprintOf: blueprintFinder((o.experiment ?? tinyExperiment()).growth.ownBlueprints),
       clock: o.clock ?? tickingClock(),
       storage: o.storage ?? null,
       ...(o.schedule ? { schedule: o.schedule } : {}),
       shaderDigest: 'none',
+      initialWeights: o.initialWeights ?? null,
       onEvent: (event) => events.push(event),
     },
     o.resume ?? false,

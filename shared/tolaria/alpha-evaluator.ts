@@ -77,6 +77,7 @@ export class AlphaEvaluator {
   #loadWeights(replica: number): void {
     const { arena, backend } = this.#runtime;
     const { weights } = this.#fused;
+    this.#fused.loadStates(replica);
     if (!weights) return;
     const from = replica * arena.elements;
     backend.copy(arena.buffers.parameters, from, weights, 0, arena.elements);

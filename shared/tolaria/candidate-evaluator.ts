@@ -45,6 +45,7 @@ export async function candidateLosses(
   try {
     const losses = choices.map(() => 0);
     for (let r = 0; r < runtime.replicas; r++) {
+      fused.loadStates(r);
       choices.forEach((choice, point) => {
         writeWeights(runtime, fused, seed, point, r, choice?.[r] ?? new Map());
       });

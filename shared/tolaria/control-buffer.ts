@@ -34,12 +34,7 @@ export class ControlBuffer {
   ): void {
     const replicas = this.#seeds.length;
     const columns = this.scheduleColumns;
-    const words = new Uint32Array(this.scheduleBase + steps * replicas * columns);
-    words[CONTROL.next] = step;
-    words[CONTROL.step] = step;
-    words[CONTROL.chunkStart] = step;
-    words.set(this.#seeds, CONTROL.seeds);
-    const table = new Float32Array(words.buffer, this.scheduleBase * 4);
+    const { table, words } = this.#blank(step, steps);
     for (let i = 0; i < steps; i++) {
       const first = i * replicas * columns;
       fill(table, first, step + i);
@@ -50,20 +45,31 @@ export class ControlBuffer {
     this.#backend.writeWords(this.buffer, words);
   }
 
-  /** One row for each replica, the same at all of `steps` steps from `step`. */
-  writeByReplica(step: number, steps: number, rows: readonly (readonly number[])[]): void {
+  /** {@link write} with a row of its own for each replica. */
+  writeRows(
+    step: number,
+    steps: number,
+    fill: (out: Float32Array, at: number, step: number, replica: number) => void,
+  ): void {
     const replicas = this.#seeds.length;
-    const columns = this.scheduleColumns;
-    const words = new Uint32Array(this.scheduleBase + steps * replicas * columns);
+    const { table, words } = this.#blank(step, steps);
+    for (let i = 0; i < steps; i++) {
+      for (let r = 0; r < replicas; r++) {
+        fill(table, (i * replicas + r) * this.scheduleColumns, step + i, r);
+      }
+    }
+    this.#backend.writeWords(this.buffer, words);
+  }
+
+  /** Words with counters and seeds, and the schedule table in them. */
+  #blank(step: number, steps: number) {
+    const size = steps * this.#seeds.length * this.scheduleColumns;
+    const words = new Uint32Array(this.scheduleBase + size);
     words[CONTROL.next] = step;
     words[CONTROL.step] = step;
     words[CONTROL.chunkStart] = step;
     words.set(this.#seeds, CONTROL.seeds);
-    const table = new Float32Array(words.buffer, this.scheduleBase * 4);
-    for (let i = 0; i < steps; i++) {
-      for (let r = 0; r < replicas; r++) table.set(rows[r]!, (i * replicas + r) * columns);
-    }
-    this.#backend.writeWords(this.buffer, words);
+    return { words, table: new Float32Array(words.buffer, this.scheduleBase * 4) };
   }
 
   dispose(): void {

@@ -1,31 +1,58 @@
-/** A part of a dataset in device memory: rows padded like activations, labels as u32. */
+/**
+ * A part of a dataset in device memory: rows padded like activations, labels as u32. Rows that one
+ * binding cannot hold lie in several buffers; which, does not change a bit of a batch.
+ */
 import type { DataPart } from '../data/dataset.ts';
 import type { Backend, DeviceBuffer } from '../engine/plan/backend.ts';
-import { pack, padLast } from '../engine/plan/shape.ts';
+import { numel, pack, padLast } from '../engine/plan/shape.ts';
 
 export interface DeviceData {
+  /** The first rows; all of them where they fit. */
   x: DeviceBuffer;
   y: DeviceBuffer;
   size: number;
+  /** How the rows lie, for the graph that gathers batches. */
+  rows: { size: number; partRows: number };
+  /** By the names of the graph's external tensors. */
+  buffers: Record<string, DeviceBuffer>;
 }
 
-/** @param input Feature axes of one row. */
+/**
+ * @param input Feature axes of one row.
+ * @throws {RangeError} If a single row is larger than a binding.
+ */
 export function uploadData(
   backend: Backend,
   name: string,
   part: DataPart,
   input: readonly number[],
 ): DeviceData {
-  const shape = [part.size, ...input];
-  const rows = pack(part.x, shape, padLast(shape, 1));
-  const x = backend.createBuffer(`${name}_x`, rows.length);
+  const features = numel(input);
+  const stored = numel(padLast(input, 1));
+  const partRows = Math.min(part.size, Math.floor(backend.maxBindingBytes / 4 / stored));
+  if (partRows < 1) {
+    throw new RangeError(
+      `Cannot upload "${name}": one row of ${stored} numbers is more than the adapter binds at once (${backend.maxBindingBytes} bytes)`,
+    );
+  }
+  const buffers: Record<string, DeviceBuffer> = {};
+  for (let first = 0, k = 0; first < part.size; first += partRows, k++) {
+    const size = Math.min(partRows, part.size - first);
+    const shape = [size, ...input];
+    const values = part.x.subarray(first * features, (first + size) * features);
+    const rows = pack(values, shape, padLast(shape, 1));
+    const suffix = k === 0 ? '' : `.${k}`;
+    const buffer = backend.createBuffer(`${name}_x${suffix}`, rows.length);
+    backend.writeFloats(buffer, rows);
+    buffers[`dataset_x${suffix}`] = buffer;
+  }
   const y = backend.createBuffer(`${name}_y`, Math.max(4, part.size));
-  backend.writeFloats(x, rows);
   backend.writeWords(y, part.y);
-  return { x, y, size: part.size };
+  buffers['dataset_y'] = y;
+  const { size } = part;
+  return { x: buffers['dataset_x']!, y, size, rows: { size, partRows }, buffers };
 }
 
 export function freeData(backend: Backend, data: DeviceData): void {
-  backend.destroyBuffer(data.x);
-  backend.destroyBuffer(data.y);
+  for (const buffer of Object.values(data.buffers)) backend.destroyBuffer(buffer);
 }

@@ -17,6 +17,7 @@ import {
   type Topology,
 } from '../kasmina/growing-network.ts';
 import { addLoss } from '../nn/losses.ts';
+import { normStates } from '../nn/norm-layers.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import type { NetworkRuntime, Split } from './network-runtime.ts';
 
@@ -41,6 +42,8 @@ interface Made {
   metrics: DeviceBuffer;
   /** The weights that are read; null: those of the run itself. */
   weights: DeviceBuffer | null;
+  /** Running statistics of one replica, where the run's own are those of several. */
+  states: Readonly<Record<string, DeviceBuffer>>;
 }
 
 export class FusedEvaluation {
@@ -79,12 +82,15 @@ export class FusedEvaluation {
     const batches = Math.ceil(data.size / batch);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { size: data.size, batch, mode: 'sequential' } as const;
+    const source = { ...data.rows, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits } = evaluationForward(graph, control, topology, x);
     const { rows } = addLoss(graph, experiment.loss, logits, labels);
     const table = graph.create('metrics', [4], { role: 'external', replicated: false });
     graph.apply('metrics_reduce', [rows, control, table]);
+    const states = normStates(graph);
+    // All settings read the running statistics of one replica.
+    for (const t of graph.tensors) if (states.some((s) => s.name === t.name)) t.replicated = false;
     const { parameters, elements } = arena;
     const plan =
       mode === 'shared'
@@ -101,16 +107,21 @@ export class FusedEvaluation {
           : runtime.replicas > 1
             ? backend.createBuffer('fused_weights', elements)
             : null,
+      states: Object.fromEntries(
+        states
+          .filter(() => runtime.replicas > 1)
+          .map((s) => [s.name, backend.createBuffer(`fused_${s.name}`, numel(s.padded))]),
+      ),
     };
     try {
       const executable = await backend.prepare(plan, {
         buffers: {
           ...arena.buffers,
+          ...made.states,
           ...(made.weights ? { parameters: made.weights } : {}),
           control: made.control.buffer,
           metrics: made.metrics,
-          dataset_x: data.x,
-          dataset_y: data.y,
+          ...data.buffers,
         },
         scheduleBase: made.control.scheduleBase,
         scheduleColumns: columns,
@@ -119,6 +130,14 @@ export class FusedEvaluation {
     } catch (error) {
       free(runtime, made);
       throw error;
+    }
+  }
+
+  /** Goes on with the running statistics of another replica. */
+  loadStates(replica: number): void {
+    const { arena, backend } = this.#runtime;
+    for (const [name, state] of Object.entries(this.#made.states)) {
+      backend.copy(arena.buffers[name]!, replica * state.elements, state, 0, state.elements);
     }
   }
 
@@ -132,7 +151,7 @@ export class FusedEvaluation {
   async losses(alphas: readonly (readonly number[])[]): Promise<number[]> {
     const { backend } = this.#runtime;
     const { control, executable, metrics } = this.#made;
-    control.writeByReplica(0, this.#batches, alphas);
+    control.writeRows(0, this.#batches, (out, at, _step, r) => out.set(alphas[r]!, at));
     backend.run(executable, this.#batches);
     const numbers = await backend.readFloats(metrics, 0, this.#batches * this.points * 4);
     return alphas.map((_, p) => {
@@ -157,6 +176,7 @@ function free({ backend }: NetworkRuntime, made: Omit<Made, 'executable'>): void
   made.control.dispose();
   backend.destroyBuffer(made.metrics);
   if (made.weights) backend.destroyBuffer(made.weights);
+  for (const state of Object.values(made.states)) backend.destroyBuffer(state);
 }
 
 /** Stored elements of the largest activation of one row. */

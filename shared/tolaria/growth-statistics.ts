@@ -86,7 +86,7 @@ export class GrowthStatistics {
     const rows = Math.min(data.size, wantedRows);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { size: data.size, batch: rows, mode: 'shuffle' } as const;
+    const source = { ...data.rows, batch: rows, mode: 'shuffle' } as const;
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits, sites } = sitesForward(graph, control, topology, x);
     const smoothing = experiment.labelSmoothing ?? 0;
@@ -135,8 +135,7 @@ export class GrowthStatistics {
       buffers: {
         ...arena.buffers,
         control: buffer.buffer,
-        dataset_x: data.x,
-        dataset_y: data.y,
+        ...data.buffers,
       },
       scheduleBase: buffer.scheduleBase,
       scheduleColumns: columns,

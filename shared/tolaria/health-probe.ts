@@ -41,6 +41,8 @@ export class HealthProbe {
   #executable: Executable;
   #control: ControlBuffer;
   #segments: DeviceBuffer;
+  /** Real units of each output, without padding. */
+  #units: ReadonlyMap<string, number>;
 
   private constructor(
     runtime: NetworkRuntime,
@@ -48,20 +50,23 @@ export class HealthProbe {
     executable: Executable,
     control: ControlBuffer,
     segments: DeviceBuffer,
+    units: ReadonlyMap<string, number>,
   ) {
     this.#runtime = runtime;
     this.#experiment = experiment;
     this.#executable = executable;
     this.#control = control;
     this.#segments = segments;
+    this.#units = units;
   }
 
   static async create(runtime: NetworkRuntime, experiment: Experiment): Promise<HealthProbe> {
     const { arena, backend, topology } = runtime;
     const data = runtime.dataOf('train');
-    const source = { size: data.size, batch: experiment.batchSize, mode: 'shuffle' } as const;
+    const source = { ...data.rows, batch: experiment.batchSize, mode: 'shuffle' } as const;
     const t = trainingGraph(topology, source, experiment.loss, {
       smoothing: experiment.labelSmoothing,
+      statistics: 'measure',
     });
     const { graph } = t;
     const outputs: Record<string, (typeof graph.tensors)[number]> = { 'loss/host': t.rowStats };
@@ -99,13 +104,13 @@ export class HealthProbe {
         ...arena.buffers,
         control: control.buffer,
         segments: buffer,
-        dataset_x: data.x,
-        dataset_y: data.y,
+        ...data.buffers,
       },
       scheduleBase: control.scheduleBase,
       scheduleColumns: columns,
     });
-    return new HealthProbe(runtime, experiment, executable, control, buffer);
+    const units = new Map(measured.map(([name, y]) => [name, y.shape.at(-1)!]));
+    return new HealthProbe(runtime, experiment, executable, control, buffer, units);
   }
 
   /** @param step The batch of this step is measured; its update has not been made yet. */
@@ -145,7 +150,12 @@ export class HealthProbe {
         layerId: layer.name,
         seedId: null,
         step,
-        ...activationSignals(values.get(`layer/${layer.name}`), stats, replicas, unitsOf(layer)),
+        ...activationSignals(
+          values.get(`layer/${layer.name}`),
+          stats,
+          replicas,
+          this.#units.get(`layer/${layer.name}`)!,
+        ),
         ...gradientSignals(host),
         gradientRatio: null,
         latencyMs: null,
@@ -157,7 +167,7 @@ export class HealthProbe {
           layerId: layer.name,
           seedId: seed.seedId,
           step,
-          ...activationSignals(values.get(key), outputs[key], replicas, unitsOf(layer)),
+          ...activationSignals(values.get(key), outputs[key], replicas, this.#units.get(key)!),
           ...gradientSignals(g),
           gradientRatio: ratio(g, host),
           latencyMs: null,
@@ -193,10 +203,6 @@ export class HealthProbe {
     this.#control.dispose();
     this.#runtime.backend.destroyBuffer(this.#segments);
   }
-}
-
-function unitsOf(layer: { kind: string; units?: number; channels?: number }): number {
-  return (layer.kind === 'linear' ? layer.units : layer.channels)!;
 }
 
 function finite(value: number): number | null {

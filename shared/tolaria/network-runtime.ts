@@ -129,15 +129,16 @@ export class NetworkRuntime {
     const data = this.dataOf('train');
     const training = trainingGraph(
       topology,
-      { size: data.size, batch: batchSize, mode: 'shuffle' },
+      { ...data.rows, batch: batchSize, mode: 'shuffle' },
       loss,
       { smoothing: labelSmoothing, microBatches },
     );
     const layout = addOptimizer(training, optimizer, topology.seeds);
     const plan = makePlan('train', training.graph, this.replicas);
-    const arena = new TrainingArena(this.backend, layout, this.replicas, (p) =>
-      scheduleGroupOf(p, optimizer),
-    );
+    const arena = new TrainingArena(this.backend, layout, this.replicas, {
+      groupOf: (p) => scheduleGroupOf(p, optimizer),
+      states: training.states,
+    });
     const columns = scheduleColumns(
       alphaColumns(topology.seeds),
       scheduleGroups(groups.length, optimizer),
@@ -151,8 +152,7 @@ export class NetworkRuntime {
           ...arena.buffers,
           control: control.buffer,
           metrics,
-          dataset_x: data.x,
-          dataset_y: data.y,
+          ...data.buffers,
         },
         scheduleBase: control.scheduleBase,
         scheduleColumns: columns,
@@ -249,7 +249,7 @@ export class NetworkRuntime {
     const batches = Math.ceil(data.size / batch);
     const graph = new Graph();
     const control = controlTensor(graph);
-    const source = { size: data.size, batch, mode: 'sequential' } as const;
+    const source = { ...data.rows, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, this.input, source);
     const { logits } = evaluationForward(graph, control, this.topology, x);
     const { rows } = addLoss(graph, this.#experiment.loss, logits, labels);
@@ -264,8 +264,7 @@ export class NetworkRuntime {
         ...this.arena.buffers,
         control: buffer.buffer,
         metrics,
-        dataset_x: data.x,
-        dataset_y: data.y,
+        ...data.buffers,
       },
       scheduleBase: buffer.scheduleBase,
       scheduleColumns: columns,

@@ -17,6 +17,8 @@ export interface AdvisorLook {
   step: number;
   /** Alphas and learning rate of the next step. */
   row: ScheduleRow;
+  /** The same of any later step, if nothing is decided in between. */
+  rowAt(step: number): ScheduleRow;
   emit(event: NewEvent): void;
 }
 

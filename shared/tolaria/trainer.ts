@@ -51,6 +51,7 @@ import {
 import { GraftStudy } from './graft-study.ts';
 import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
+import { type InitialWeights, setInitialWeights } from './initial-weights.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
@@ -90,6 +91,8 @@ export interface TrainerOptions {
   /** Measures what the policy asks for and plants what it computed. Absent: neither happens. */
   advisor?: PolicyAdvisor;
   blueprintOf(name: string): Blueprint;
+  /** What the host starts from; absent: its weights are drawn from the seed. */
+  initialWeights?: InitialWeights | null;
   clock: Clock;
   /** Null: nothing is kept. */
   storage: RunStorage | null;
@@ -189,7 +192,11 @@ export class Trainer {
    */
   static async create(options: TrainerOptions, resume = false): Promise<Trainer> {
     const trainer = new Trainer(options);
-    trainer.#configDigest = await experimentDigest(options.experiment, options.dataset);
+    trainer.#configDigest = await experimentDigest(
+      options.experiment,
+      options.dataset,
+      options.initialWeights?.digest ?? null,
+    );
     if (resume) await trainer.#resume();
     else await trainer.#begin();
     return trainer;
@@ -212,8 +219,11 @@ export class Trainer {
   }
 
   async #begin(): Promise<void> {
-    const { schedule = null, storage } = this.#o;
+    const { initialWeights, schedule = null, storage } = this.#o;
     if (schedule) this.#schedule = new ScheduleCursor(schedule);
+    // Before anything is stored: weights that do not fit must not cost an older run.
+    await this.#applyTopology();
+    if (initialWeights) setInitialWeights(this.runtime, initialWeights);
     if (storage) {
       await this.#storing(async () => {
         await storage.events.truncate(0);
@@ -226,7 +236,6 @@ export class Trainer {
         await storage.blobs.write(EXPERIMENT_FILE, new TextEncoder().encode(text));
       });
     }
-    await this.#applyTopology();
     this.#logStart(false);
     this.#takeSnapshot();
     await this.#flush();
@@ -524,6 +533,7 @@ export class Trainer {
       experiment: this.experiment,
       step,
       row: this.#rowAt(step),
+      rowAt: (later) => this.#rowAt(later),
       emit: (event) => this.#emit(event),
     };
   }

@@ -6,12 +6,16 @@ import type { Backend, DeviceBuffer } from '../engine/plan/backend.ts';
 import type { PlannedParameter } from '../engine/plan/plan.ts';
 import { numel, pack, SLICE_ALIGNMENT, unpack } from '../engine/plan/shape.ts';
 import { initialValues } from '../nn/initialise.ts';
+import type { NormState } from '../nn/norm-layers.ts';
 
 /** Values by tensor name, all replicas: shape [R, ...logical shape]. */
 export type NamedTensors = Map<string, { shape: number[]; data: Float32Array<ArrayBuffer> }>;
 
 export const ARENA_BUFFERS = ['parameters', 'moment1', 'moment2'] as const;
 export type ArenaBuffer = (typeof ARENA_BUFFERS)[number];
+
+/** Running statistics of the network: no gradient reaches them, the training step moves them. */
+export type ArenaState = NormState;
 
 /** Prefix of a moment's name in checkpoints; parameters have none. */
 const PREFIX: Record<ArenaBuffer, string> = {
@@ -23,23 +27,34 @@ const PREFIX: Record<ArenaBuffer, string> = {
 export class TrainingArena {
   readonly parameters: readonly PlannedParameter[];
   readonly elements: number;
-  readonly buffers: Record<ArenaBuffer | 'gradients' | 'groups', DeviceBuffer>;
+  /** By their names in a plan; those of the running statistics among them. */
+  readonly buffers: Record<ArenaBuffer | 'gradients' | 'groups', DeviceBuffer> &
+    Readonly<Record<string, DeviceBuffer>>;
+  #states: readonly ArenaState[];
   #backend: Backend;
   #replicas: number;
-  #snapshot: Record<ArenaBuffer, DeviceBuffer> | null = null;
+  /** Of parameters, moments and running statistics. */
+  #snapshot: Record<string, DeviceBuffer> | null = null;
 
   constructor(
     backend: Backend,
     layout: { parameters: readonly PlannedParameter[]; elements: number },
     replicas: number,
-    groupOf: (parameter: PlannedParameter) => number = (p) => p.group,
+    {
+      groupOf = (p) => p.group,
+      states = [],
+    }: { groupOf?(parameter: PlannedParameter): number; states?: readonly ArenaState[] } = {},
   ) {
     this.#backend = backend;
+    this.#states = states;
     this.#replicas = replicas;
     this.parameters = layout.parameters;
     this.elements = layout.elements;
     const total = layout.elements * replicas;
     this.buffers = {
+      ...Object.fromEntries(
+        states.map((s) => [s.name, backend.createBuffer(s.name, numel(s.padded) * replicas)]),
+      ),
       parameters: backend.createBuffer('parameters', total),
       gradients: backend.createBuffer('gradients', total),
       moment1: backend.createBuffer('moment1', total),
@@ -54,6 +69,11 @@ export class TrainingArena {
     backend.writeWords(this.buffers.groups, groups);
   }
 
+  /** Names and places of the running statistics. */
+  get states(): readonly ArenaState[] {
+    return this.#states;
+  }
+
   /** Draws the first values of the named parameters (all by default). */
   initialise(seeds: readonly number[], names?: ReadonlySet<string>): void {
     for (const p of this.parameters) {
@@ -62,6 +82,39 @@ export class TrainingArena {
         const values = pack(initialValues(p, seed), p.shape, p.padded);
         this.#backend.writeFloats(this.buffers.parameters, values, r * this.elements + p.offset);
       });
+    }
+    for (const state of this.#states) {
+      if (names && !names.has(state.name)) continue;
+      const values = new Float32Array(numel(state.shape)).fill(state.initial);
+      this.#writeState(
+        this.buffers[state.name]!,
+        state,
+        seeds.map(() => values),
+      );
+    }
+  }
+
+  #writeState(to: DeviceBuffer, state: ArenaState, replicas: readonly Float32Array[]): void {
+    replicas.forEach((values, r) => {
+      const packed = pack(values, state.shape, state.padded);
+      this.#backend.writeFloats(to, packed, r * numel(state.padded));
+    });
+  }
+
+  /** Sets parameters and running statistics by name, the same in every replica. */
+  setValues(values: ReadonlyMap<string, Float32Array>): void {
+    for (const p of this.parameters) {
+      const own = values.get(p.name);
+      for (let r = 0; own && r < this.#replicas; r++) {
+        const packed = pack(own, p.shape, p.padded);
+        this.#backend.writeFloats(this.buffers.parameters, packed, r * this.elements + p.offset);
+      }
+    }
+    for (const state of this.#states) {
+      const own = values.get(state.name);
+      if (!own) continue;
+      const all = Array.from({ length: this.#replicas }, () => own);
+      this.#writeState(this.buffers[state.name]!, state, all);
     }
   }
 
@@ -113,43 +166,54 @@ export class TrainingArena {
         }
       }
     }
+    for (const { name } of this.#states) {
+      const [source, target] = [from.buffers[name], this.buffers[name]!];
+      if (source?.elements !== target.elements) fresh.add(name);
+      else this.#backend.copy(source, 0, target, 0, target.elements);
+    }
     return fresh;
   }
 
-  /** Keeps a copy of parameters and moments on the device. */
+  /** Everything that training changes and a rollback puts back, by name. */
+  #live(): Record<string, DeviceBuffer> {
+    const names = [...ARENA_BUFFERS, ...this.#states.map((s) => s.name)];
+    return Object.fromEntries(names.map((name) => [name, this.buffers[name]!]));
+  }
+
+  /** Keeps a copy of parameters, moments and running statistics on the device. */
   takeSnapshot(): void {
-    const total = this.elements * this.#replicas;
-    this.#snapshot ??= {
-      parameters: this.#backend.createBuffer('snapshot_parameters', total),
-      moment1: this.#backend.createBuffer('snapshot_moment1', total),
-      moment2: this.#backend.createBuffer('snapshot_moment2', total),
-    };
-    for (const b of ARENA_BUFFERS) {
-      this.#backend.copy(this.buffers[b], 0, this.#snapshot[b], 0, total);
+    const live = Object.entries(this.#live());
+    this.#snapshot ??= Object.fromEntries(
+      live.map(([name, b]) => [name, this.#backend.createBuffer(`snapshot_${name}`, b.elements)]),
+    );
+    for (const [name, b] of live) {
+      this.#backend.copy(b, 0, this.#snapshot[name]!, 0, b.elements);
     }
   }
 
   /** Puts the snapshot back, bit for bit. */
   restoreSnapshot(): void {
-    if (!this.#snapshot) throw new Error('Cannot roll back: no snapshot was taken');
-    const total = this.elements * this.#replicas;
-    for (const b of ARENA_BUFFERS) {
-      this.#backend.copy(this.#snapshot[b], 0, this.buffers[b], 0, total);
+    const snapshot = this.#source('snapshot', 'roll back');
+    for (const [name, b] of Object.entries(this.#live())) {
+      this.#backend.copy(snapshot[name]!, 0, b, 0, b.elements);
     }
   }
 
-  #source(from: 'live' | 'snapshot'): Record<ArenaBuffer, DeviceBuffer> {
-    if (from === 'live') return this.buffers;
-    if (!this.#snapshot) throw new Error('Cannot read the snapshot: none was taken');
+  #source(from: 'live' | 'snapshot', purpose: string): Record<string, DeviceBuffer> {
+    if (from === 'live') return this.#live();
+    if (!this.#snapshot) throw new Error(`Cannot ${purpose}: no snapshot was taken`);
     return this.#snapshot;
   }
 
-  /** Parameters and moments by name, without padding. Synchronises. */
+  /** Parameters, moments and running statistics by name, without padding. Synchronises. */
   async exportTensors(from: 'live' | 'snapshot' = 'live'): Promise<NamedTensors> {
-    const total = this.elements * this.#replicas;
-    const source = this.#source(from);
+    const source = this.#source(from, 'read the snapshot');
+    const wanted = [...ARENA_BUFFERS, ...this.#states.map((s) => s.name)];
     const arrays = await this.#backend.readMany(
-      ARENA_BUFFERS.map((b) => ({ buffer: source[b], offset: 0, elements: total })),
+      wanted.map((name) => {
+        const buffer = source[name]!;
+        return { buffer, offset: 0, elements: buffer.elements };
+      }),
     );
     const out: NamedTensors = new Map();
     for (const p of this.parameters) {
@@ -164,32 +228,43 @@ export class TrainingArena {
         out.set(PREFIX[b] + p.name, { shape: [this.#replicas, ...p.shape], data });
       });
     }
+    this.#states.forEach(({ name, padded, shape }, i) => {
+      const stored = arrays[ARENA_BUFFERS.length + i]!;
+      const data = unpack(stored, [this.#replicas, ...shape], [this.#replicas, ...padded]);
+      out.set(name, { shape: [this.#replicas, ...shape], data });
+    });
     return out;
   }
 
   /** @throws {RangeError} If a tensor is missing or has another shape. */
   importTensors(tensors: NamedTensors, to: 'live' | 'snapshot' = 'live'): void {
-    const target = this.#source(to);
+    const target = this.#source(to, 'fill the snapshot');
     for (const p of this.parameters) {
       for (const b of ARENA_BUFFERS) {
-        const name = PREFIX[b] + p.name;
-        const tensor = tensors.get(name);
-        const size = numel(p.shape);
-        if (tensor?.data.length !== size * this.#replicas) {
-          throw new RangeError(
-            `Cannot load tensor "${name}": ${tensor ? `shape is [${tensor.shape.join(', ')}]` : 'it is missing'}, must be [${[this.#replicas, ...p.shape].join(', ')}]`,
-          );
-        }
-        for (let r = 0; r < this.#replicas; r++) {
-          const values = tensor.data.subarray(r * size, (r + 1) * size);
-          this.#backend.writeFloats(
-            target[b],
-            pack(values, p.shape, p.padded),
-            r * this.elements + p.offset,
-          );
-        }
+        this.#replicasOf(tensors, PREFIX[b] + p.name, p.shape).forEach((values, r) => {
+          const packed = pack(values, p.shape, p.padded);
+          this.#backend.writeFloats(target[b]!, packed, r * this.elements + p.offset);
+        });
       }
     }
+    for (const state of this.#states) {
+      const values = this.#replicasOf(tensors, state.name, state.shape);
+      this.#writeState(target[state.name]!, state, values);
+    }
+  }
+
+  /** The values of each replica. */
+  #replicasOf(tensors: NamedTensors, name: string, shape: readonly number[]): Float32Array[] {
+    const tensor = tensors.get(name);
+    const size = numel(shape);
+    if (tensor?.data.length !== size * this.#replicas) {
+      throw new RangeError(
+        `Cannot load tensor "${name}": ${tensor ? `shape is [${tensor.shape.join(', ')}]` : 'it is missing'}, must be [${[this.#replicas, ...shape].join(', ')}]`,
+      );
+    }
+    return Array.from({ length: this.#replicas }, (_, r) =>
+      tensor.data.subarray(r * size, (r + 1) * size),
+    );
   }
 
   dispose(): void {

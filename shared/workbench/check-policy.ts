@@ -1,6 +1,6 @@
 /** Whether what a policy names exists in the run: told before the first step, not when it is due. */
 import { InputError, messageOf } from '../base/errors.ts';
-import { libraryBlueprint } from '../blueprints/library.ts';
+import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 
 /**
@@ -14,9 +14,10 @@ export function checkPolicy(experiment: Experiment, layers: readonly string[]): 
   const refuse = (key: string, why: string): never => {
     throw new InputError(`Cannot use "policy.${key}": ${why}`);
   };
+  const find = blueprintFinder(growth.ownBlueprints);
   const blueprint = (key: string, name: string) => {
     try {
-      libraryBlueprint(name);
+      find(name);
     } catch (error) {
       refuse(key, messageOf(error));
     }

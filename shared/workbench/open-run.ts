@@ -2,21 +2,24 @@
  * Puts a run together from its parts: data, network, policy, artifacts, services. The one place
  * that the page's worker and the command line share, so that a file trains the same in both.
  */
-import { libraryBlueprint, libraryNamesFor } from '../blueprints/library.ts';
+import { libraryNamesFor } from '../blueprints/library.ts';
+import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
+import { checkTokens } from '../data/tokens.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
 import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
 import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
 import { sitesOf } from '../tolaria/growth-sites.ts';
+import { readInitialWeights } from '../tolaria/initial-weights.ts';
 import { parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
-import { GuidedGrowth } from './guided-growth.ts';
+import { policyMeasurements } from './policy-measurements.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 import { storedTwins } from './twins.ts';
@@ -67,6 +70,12 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     withBlueprints(experiment),
     sitesOf(experiment, dataset).map((site) => site.layerId),
   );
+  checkTokens(experiment, dataset);
+  const weights = experiment.initialWeights;
+  const initialWeights = weights
+    ? await readInitialWeights(await bench.files.read(weights), weights)
+    : null;
+  const find = blueprintFinder(experiment.growth.ownBlueprints);
   const policy = createPolicy(experiment.policy);
   const { services } = bench;
   const remote = services && policy.name !== 'manual' ? services.askTamiyo : null;
@@ -84,8 +93,9 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       backend: bench.backend,
       artifacts: bench.artifacts,
       decisions,
-      advisor: new GuidedGrowth(libraryBlueprint),
-      blueprintOf: libraryBlueprint,
+      advisor: policyMeasurements(find),
+      blueprintOf: find,
+      initialWeights,
       clock: bench.clock,
       storage,
       shaderDigest: bench.shaderDigest,

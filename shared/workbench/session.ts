@@ -492,7 +492,7 @@ export class WorkbenchSession {
       runId: this.#runId,
       experiment: this.#experiment!,
       run: this.#need(),
-      events: this.#storage?.events ?? null,
+      storage: this.#storage,
     });
   }
 

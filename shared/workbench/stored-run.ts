@@ -17,7 +17,7 @@ import { CHECKPOINT, PREVIOUS_CHECKPOINT } from '../tolaria/trainer.ts';
 export async function storedRun(
   storage: RunStorage,
   { experiment, folder, replica, runId }: StoredRunOptions,
-): Promise<ExportSource> {
+): Promise<Omit<ExportSource, 'capsule'>> {
   if (replica >= experiment.replicas) {
     throw new InputError(
       `Cannot export replica ${replica} of "${folder}": the run has ${experiment.replicas}, counted from 0`,

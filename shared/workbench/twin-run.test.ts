@@ -49,6 +49,8 @@ describe('measureTwin()', async () => {
     const { done, events } = await readHistory(left.storage);
     expect(done).toBe(true);
     expect(events.filter((e) => e.type === 'twin')).toHaveLength(1);
+    // Also when it is measured after the end.
+    await storeTwin(left.storage, { ...twin, horizon: 50 }, 100);
     const report = await replayRun(testBench(), left.storage, { tolerance: null });
     expect(report.status).toBe('same');
   });

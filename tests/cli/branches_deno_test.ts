@@ -80,6 +80,25 @@ Deno.test('a run of 2,000 steps with growth, looked back into', async (t) => {
       assert.match(runs.stdout, /^└ b {2,}small.*fork at \d+ without "germinate residual-mlp-4/m);
     });
 
+    await t.step(
+      'a capsule replays, is forked and trained on, and refuses a flipped byte',
+      async () => {
+        const written = await run('export', 'runs/a', '--format', 'capsule', '--out', 'a.capsule');
+        assert.equal(written.code, 0, written.stderr);
+        const replayed = await run('replay', 'a.capsule', '--json');
+        assert.equal(lastLine(replayed)['status'], 'same', replayed.stderr);
+        const unpacked = await run('train', 'a.capsule', '--out', 'runs/c', '--json');
+        assert.equal(lastLine(unpacked)['digest'], digest, unpacked.stderr);
+        const path = join(cwd, 'a.capsule');
+        const bytes = await readFile(path);
+        bytes[1000]! ^= 1;
+        await writeFile(path, bytes);
+        const refused = await run('replay', 'a.capsule');
+        assert.equal(refused.code, 2);
+        assert.match(refused.stderr, /^esper: Cannot open "a\.capsule": part "[^"]+"/m);
+      },
+    );
+
     await t.step('what does not fit is said', async () => {
       const refusals: [string[], RegExp][] = [
         [['fork', 'runs/a'], /needs a step or a change/],

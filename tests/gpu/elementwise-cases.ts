@@ -62,7 +62,7 @@ const dropouts: ParityCase[] = [0, 0.25, 0.9].flatMap((rate) =>
 const ALPHAS = [0, 0.3, 1] as const;
 
 /** Alpha differs by replica: 0.1 more of what remains for every second seed. */
-function alphaControl(b: CaseBuilder, alpha: number, perReplica = false): Tensor {
+export function alphaControl(b: CaseBuilder, alpha: number, perReplica = false): Tensor {
   const row = (_step: number, seed: number) => ({
     alphas: [0.5, perReplica && seed % 2 === 0 ? alpha + 0.1 * (1 - alpha) : alpha],
   });

@@ -99,6 +99,33 @@ test('a tensor larger than a binding is refused by its name, and the device goes
   }
 });
 
+test('rows that one binding cannot hold lie in several, to the same bits', async () => {
+  const whole = await createGpuBackend(navigator.gpu);
+  const { adapter, device } = await openDevice(navigator.gpu);
+  const split = new GpuBackend(device, adapter);
+  // Seven rows of the 26 in a buffer.
+  Object.defineProperty(split, 'maxBindingBytes', { value: 7 * 4 * 4 });
+  try {
+    const experiment = tinyExperiment({ replicas: 2 });
+    const [a, b] = await Promise.all(
+      [whole, split].map((backend) => runTiny({ backend, experiment }, GROWING)),
+    );
+    const { buffers } = b!.trainer.runtime.dataOf('train');
+    assert.deepEqual(Object.keys(buffers), [
+      ...['dataset_x', 'dataset_x.1', 'dataset_x.2', 'dataset_x.3', 'dataset_y'],
+    ]);
+    assert.equal(b!.digest, a!.digest);
+    assert.deepEqual(await b!.trainer.evaluate('test'), await a!.trainer.evaluate('test'));
+    assert.deepEqual(
+      b!.events.filter((e) => e.type === 'health'),
+      a!.events.filter((e) => e.type === 'health'),
+    );
+  } finally {
+    whole.dispose();
+    split.dispose();
+  }
+});
+
 test('a device that ran out of memory gives a message, not a number', async () => {
   const backend = await createGpuBackend(navigator.gpu);
   const buffer = backend.createBuffer('numbers', 16);

@@ -12,7 +12,7 @@ const LAYER = relative(32);
 type Layer = (b: CaseBuilder, x: Tensor) => Tensor;
 
 /** Scale around one, shift around zero, and running statistics of every replica's own. */
-function fill(b: CaseBuilder): void {
+export function fill(b: CaseBuilder): void {
   for (const { name } of b.graph.parameters) {
     if (b.fills.has(name)) continue;
     const base = name.endsWith('weight') ? 1 : 0;

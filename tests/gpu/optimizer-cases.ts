@@ -47,7 +47,7 @@ interface OptimizerCase {
 
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-const OPTIMIZERS: readonly OptimizerCase[] = [
+export const OPTIMIZERS: readonly OptimizerCase[] = [
   {
     name: 'adam',
     op: 'adam_update',
@@ -95,7 +95,7 @@ const OPTIMIZERS: readonly OptimizerCase[] = [
 ];
 
 /** Appends the optimizer, with the gradient norm when it clips. */
-function optimizer(
+export function optimizer(
   b: CaseBuilder,
   o: OptimizerCase,
   rows: Tensor,
@@ -114,7 +114,7 @@ function optimizer(
 }
 
 /** Schedule of two groups: the second is younger and learns faster. */
-function schedule(o: OptimizerCase, step: number, seed: number): ScheduleRow {
+export function schedule(o: OptimizerCase, step: number, seed: number): ScheduleRow {
   const group = (age: number, rate: number): [number, number, number, number] => [
     o.op === 'adam_update' ? rate : 3 * rate,
     1 / (1 - 0.9 ** age),
@@ -159,7 +159,8 @@ const training: ParityCase[] = OPTIMIZERS.map((o, i) => ({
 }));
 
 /** Rows as a loss leaves them: loss, correct, valid, 0. */
-const rowStatistics: Fill = (random, i) => [random.uniform(), random.integer(2), 1, 0][i % 4]!;
+export const rowStatistics: Fill = (random, i) =>
+  [random.uniform(), random.integer(2), 1, 0][i % 4]!;
 
 /** The optimizers alone, on used moments, with gradients on both sides of float32's small numbers. */
 const updates: ParityCase[] = OPTIMIZERS.flatMap((o, i) =>

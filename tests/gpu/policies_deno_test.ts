@@ -1,9 +1,11 @@
 /** What policies measure, on a real adapter: the same runs as the unit tests of shared/tolaria. */
 import assert from 'node:assert/strict';
+import { libraryBlueprint } from '../../shared/blueprints/library.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
 import {
   advance,
+  bits,
   follow,
   germinate,
   openTiny,
@@ -13,6 +15,7 @@ import {
 } from '../../shared/tolaria/_test-run.ts';
 import { AlphaEvaluator } from '../../shared/tolaria/alpha-evaluator.ts';
 import { GrowthStatistics, type SiteStatistics } from '../../shared/tolaria/growth-statistics.ts';
+import { TrialNetwork } from '../../shared/tolaria/trial-network.ts';
 
 const backend = await createGpuBackend(navigator.gpu);
 /** The device outlives each of the tests. */
@@ -106,4 +109,27 @@ test('growth statistics of the device are those of float64', async () => {
       });
     });
   }
+});
+
+test('a trial branch without a seed gets to where the run gets, bit for bit', async () => {
+  const { trainer } = await openTiny({ backend });
+  await follow(trainer, {}, 10);
+  const before = await trainer.digest();
+  const trial = {
+    ...{ id: 'trial', layerId: 'fc1', slot: 0, blendMode: 'add' as const },
+    blueprint: libraryBlueprint('widen-3'),
+  };
+  const { experiment, runtime } = trainer;
+  const network = await TrialNetwork.create(runtime, experiment, [trial], 10, null);
+  const rowAt = () => ({ alphas: [1], learningRate: 0.02 });
+  network.train(10, 40, rowAt);
+  assert.equal(await trainer.digest(), before);
+  runtime.run(10, 40, rowAt);
+  for (const { name } of runtime.arena.parameters) {
+    const own = bits(await runtime.arena.readParameter(name, 0));
+    assert.equal(bits(await network.readParameter(name, 0)), own, name);
+    assert.notEqual(bits(await network.readParameter(name, 1)), own, name);
+  }
+  network.dispose();
+  trainer.dispose();
 });

@@ -48,6 +48,36 @@ const gathers: ParityCase[] = ['shuffle', 'sequential'].flatMap((mode) =>
   })),
 );
 
+/** A data set in parts: its batches are those of the whole. */
+const gatheredParts: ParityCase[] = ['shuffle', 'sequential'].flatMap((mode) =>
+  [1, 4, 7].map((partRows) => ({
+    name: `gather_part/${mode}/${partRows}-rows`,
+    tolerance: EXACT,
+    seeds: [1, 2, 3],
+    twins: true,
+    words: ['control'],
+    build: (b: CaseBuilder): Record<string, Tensor> => {
+      const [size, batch] = [9, 5];
+      const control = b.control({ step: 1 });
+      const attrs = { batch, mode, size, stream: 7 };
+      const labels = b.words(
+        'dataset_y',
+        [size],
+        Array.from({ length: size }, (_, i) => i % 3),
+      );
+      const rows = Math.min(partRows, size);
+      const first = b.shared('dataset_x', [rows, 70]);
+      const inputs = [first, labels, control];
+      const [x] = b.graph.apply('gather_batch', inputs, { ...attrs, part: true }, 'batch');
+      for (let at = rows, k = 1; at < size; at += rows, k++) {
+        const next = b.shared(`dataset_x.${k}`, [Math.min(rows, size - at), 70]);
+        b.graph.apply('gather_part', [x!, next, control], { ...attrs, first: at });
+      }
+      return { x: x! };
+    },
+  })),
+);
+
 /** The labels that shuffling gathers, seen through a loss. */
 const gatheredLabels: ParityCase = {
   name: 'gather_batch/shuffle/labels',
@@ -237,6 +267,7 @@ const metrics: ParityCase[] = [1, 63, 64, 65, 300].map((batch, i) => ({
 
 export const trainingCases: readonly ParityCase[] = [
   ...gathers,
+  ...gatheredParts,
   gatheredLabels,
   ...losses,
   ...smoothed,

@@ -84,6 +84,11 @@ export class GpuBackend implements Backend {
     });
   }
 
+  get maxBindingBytes(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
   createBuffer(label: string, elements: number): GpuBuffer {
     const bytes = Math.max(16, elements * 4);
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {

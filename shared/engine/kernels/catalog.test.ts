@@ -23,9 +23,12 @@ function training(kind: 'adam' | 'adamw' | 'sgd', clip: boolean): TestGraph {
   const attrs = { batch: 6, mode: 'shuffle', size: 50, stream: 3 };
   const [x, labels] = t.graph.apply(
     'gather_batch',
-    [t.shared('dataset_x', 50, 9, 9, 3), t.words('dataset_y', 50), control],
-    attrs,
+    [t.shared('dataset_x', 20, 9, 9, 3), t.words('dataset_y', 50), control],
+    { ...attrs, part: true },
   );
+  t.graph.apply('gather_part', [x!, t.shared('dataset_x.1', 30, 9, 9, 3), control], {
+    ...{ ...attrs, first: 20 },
+  });
   const window = { stride: 1, padding: 1 };
   let h = t.one('conv2d', [x!, t.weight('c1', 3, 3, 3, 8), t.bias('c1b', 8)], window);
   const depthwise = t.graph.parameter('dw', [3, 3, 1, 8], 1, INIT);

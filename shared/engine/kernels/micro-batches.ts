@@ -1,9 +1,36 @@
 /** Lowering of ops along the batch: engine/plan/ops-batch.ts. */
-import { numberAttr } from '../plan/op-definition.ts';
+import { permutationHalfBits } from '../../base/permutation.ts';
+import { numberAttr, stringAttr } from '../plan/op-definition.ts';
 import type { PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
-import { type Lowering, lineGrid, read, write } from './kernel-call.ts';
+import { controlConstants, type Lowering, lineGrid, read, write } from './kernel-call.ts';
 import { LINE_SIZE } from './limits.ts';
+
+/** Vec4s of a row that one invocation copies. */
+const GATHER_VEC4S = 16;
+
+const gatherPart: Lowering = (d, c) => {
+  const [x, part, control] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor];
+  const batch = x.padded[0]!;
+  const size = numberAttr(d.attrs, 'size');
+  const f4 = x.elements / batch / LANES;
+  const chunks = Math.ceil(f4 / GATHER_VEC4S);
+  const shuffle = stringAttr(d.attrs, 'mode') === 'shuffle';
+  return {
+    shader: 'gather_part',
+    defines: { SHUFFLE: shuffle ? 1 : 0 },
+    constants: {
+      ...controlConstants(c),
+      ...{ ROWS: size, BATCH: batch, F4: f4, CHUNKS: chunks },
+      ...{ FIRST: numberAttr(d.attrs, 'first'), PART_ROWS: part.padded[0]! },
+      ...(shuffle
+        ? { HALF_BITS: permutationHalfBits(size), STREAM: numberAttr(d.attrs, 'stream') }
+        : {}),
+    },
+    bindings: [write(x, c), read(part, c), read(control, c)],
+    grid: [...lineGrid(batch * chunks, LINE_SIZE), c.replicas],
+  };
+};
 
 const batchRows: Lowering = (d, c) => {
   const [x, y] = [d.inputs[0]!, d.outputs[0]!];
@@ -50,6 +77,7 @@ const mixLosses: Lowering = (d, c) => {
 };
 
 export const microBatchKernels: Record<string, Lowering> = {
+  gather_part: gatherPart,
   batch_rows: batchRows,
   join_batches: joinBatches,
   mix_losses: mixLosses,

@@ -42,7 +42,7 @@ describe('gather_batch lowering', () => {
     const call = gather(300, [28, 28, 3], {});
     expect(call.constants).toMatchObject({ F4: 784, CHUNKS: 49, X_STRIDE: 0, Y_STRIDE: 0 });
     expect(call.grid).toEqual([Math.ceil((10 * 49) / 64), 1, 2]);
-    expect(call.defines).toEqual({ SHUFFLE: 1 });
+    expect(call.defines).toEqual({ SHUFFLE: 1, PART: 0 });
   });
 
   it('takes a permutation domain that holds every row', () => {

@@ -25,7 +25,8 @@ const gatherBatch: Lowering = (d, c) => {
   const [outX, outY] = d.outputs as [PlannedTensor, PlannedTensor];
   const batch = numberAttr(d.attrs, 'batch');
   const size = numberAttr(d.attrs, 'size');
-  if (!Number.isInteger(size) || size < 1 || size > x.padded[0]!) {
+  const isPart = d.attrs['part'] === true;
+  if (!Number.isInteger(size) || size < 1 || (size > x.padded[0]! && !isPart)) {
     throw new RangeError(
       `Cannot lower gather_batch: size is ${size}, "${x.name}" holds ${x.padded[0]} rows`,
     );
@@ -35,9 +36,10 @@ const gatherBatch: Lowering = (d, c) => {
   const chunks = Math.ceil(f4 / GATHER_VEC4S);
   return {
     shader: 'gather_batch',
-    defines: { SHUFFLE: shuffle ? 1 : 0 },
+    defines: { SHUFFLE: shuffle ? 1 : 0, PART: isPart ? 1 : 0 },
     constants: {
       ...controlConstants(c),
+      ...(isPart ? { PART_ROWS: x.padded[0]! } : {}),
       ROWS: size,
       BATCH: batch,
       F4: f4,

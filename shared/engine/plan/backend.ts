@@ -48,6 +48,8 @@ export interface Backend {
   readonly adapter: AdapterInfo;
   /** Resolves with a message when the device goes away; never rejects. */
   readonly lost: Promise<string>;
+  /** Largest buffer that a kernel can bind. */
+  readonly maxBindingBytes: number;
   createBuffer(label: string, elements: number): DeviceBuffer;
   destroyBuffer(buffer: DeviceBuffer): void;
   /** Uploads; `data` may be read after the call returns. */

@@ -7,6 +7,9 @@ import { mismatch, numberAttr, type OpDefinition } from './op-definition.ts';
 import { sameShape } from './shape.ts';
 
 export const batchOps: Record<string, OpDefinition> = {
+  // inputs a batch that gather_batch began, rows `first` and on of its data set, control; attrs those
+  // of gather_batch and first. Writes into the batch
+  gather_part: { infer: () => [] },
   // attrs start, length: rows of a batch, floats or words
   batch_rows: {
     infer([x], attrs) {

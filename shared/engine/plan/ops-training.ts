@@ -36,7 +36,8 @@ function loss(op: string): OpDefinition {
 
 export const trainingOps: Record<string, OpDefinition> = {
   // inputs dataset x [N, ...f], dataset y [N], control; attrs batch, mode shuffle | sequential.
-  // Shuffled order is a keyed permutation of each epoch, different per replica.
+  // Shuffled order is a keyed permutation of each epoch, different per replica. attrs part: x holds
+  // the first of `size` rows alone, and gather_part adds the others
   gather_batch: {
     infer([x, y], attrs) {
       const batch = numberAttr(attrs, 'batch');

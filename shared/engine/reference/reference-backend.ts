@@ -151,6 +151,7 @@ class ReferenceBackend implements Backend {
     kind: 'reference' as const,
     features: [],
   };
+  readonly maxBindingBytes = Number.POSITIVE_INFINITY;
   /** There is no device to lose. */
   readonly lost = new Promise<string>(() => {});
 

@@ -14,6 +14,7 @@ const POLICIES = [
   { value: 'heuristic', label: 'Heuristic: acts on its own' },
   { value: 'gradmax', label: 'GradMax: largest gradient' },
   { value: 'tiny', label: 'TINY: widest bottleneck' },
+  { value: 'probe', label: 'Probe: tries before it plants' },
   { value: 'random', label: 'Random: by chance' },
   { value: 'uniform', label: 'Uniform: evenly spaced' },
   { value: 'manual', label: 'Manual: you decide' },

@@ -2,7 +2,7 @@
 import { Activation, Experiment, type HostSpec } from '../../../shared/contracts/experiment.ts';
 import { editDraft, useDraftStore } from '../../draft-store.ts';
 import { issueFor } from '../../experiment-issues.ts';
-import { SelectField, TextValueField } from '../../ui/field.tsx';
+import { NumberField, SelectField, TextValueField } from '../../ui/field.tsx';
 import styles from './run-control.module.css';
 
 const formatList = (values: readonly number[]): string =>
@@ -15,6 +15,66 @@ const parseList = (text: string): number[] =>
 
 function editHost(host: HostSpec): void {
   editDraft((draft) => ({ ...draft, host }));
+}
+
+const KINDS: readonly { value: HostSpec['kind']; label: string }[] = [
+  { value: 'mlp', label: 'MLP' },
+  { value: 'cnn', label: 'CNN' },
+  { value: 'lenet', label: 'LeNet' },
+  { value: 'vgg', label: 'VGG' },
+  { value: 'resnet', label: 'ResNet' },
+  { value: 'gpt', label: 'GPT' },
+];
+
+type HostOf<K extends HostSpec['kind']> = Extract<HostSpec, { kind: K }>;
+
+const DEPTHS: readonly { value: `${HostOf<'resnet'>['depth']}`; label: string }[] = [
+  { value: '8', label: '8' },
+  { value: '14', label: '14' },
+  { value: '20', label: '20' },
+  { value: '32', label: '32' },
+  { value: '18', label: '18, wide' },
+];
+
+function ResnetSettings({ host }: { host: HostOf<'resnet'> }) {
+  const issues = useDraftStore((s) => s.validation.issues);
+  return (
+    <div className={styles['pair']}>
+      <SelectField
+        label="Depth"
+        value={`${host.depth}`}
+        options={DEPTHS}
+        onChange={(depth) => editHost({ ...host, depth: Number(depth) as typeof host.depth })}
+      />
+      <NumberField
+        label="Channels at first"
+        value={host.width ?? (host.depth === 18 ? 64 : 16)}
+        issue={issueFor(issues, 'host.width')}
+        onChange={(width) => editHost({ ...host, width })}
+      />
+    </div>
+  );
+}
+
+function GptSettings({ host }: { host: HostOf<'gpt'> }) {
+  const issues = useDraftStore((s) => s.validation.issues);
+  const number = (key: 'depth' | 'heads' | 'channels', label: string) => (
+    <NumberField
+      label={label}
+      value={host[key]}
+      issue={issueFor(issues, `host.${key}`)}
+      onChange={(value) => editHost({ ...host, [key]: value })}
+    />
+  );
+  return (
+    <>
+      <div className={styles['pair']}>
+        {number('depth', 'Blocks')}
+        {number('heads', 'Heads')}
+      </div>
+      {number('channels', 'Channels')}
+    </>
+  );
 }
 
 export function HostSettings() {
@@ -37,10 +97,7 @@ export function HostSettings() {
         <SelectField
           label="Kind"
           value={host.kind}
-          options={[
-            { value: 'mlp', label: 'MLP' },
-            { value: 'cnn', label: 'CNN' },
-          ]}
+          options={KINDS}
           onChange={(kind) => editHost(Experiment.shape.host.parse({ kind }))}
         />
         <SelectField
@@ -51,7 +108,21 @@ export function HostSettings() {
         />
       </div>
       {host.kind === 'cnn' && widths('channels', 'Channels of each block', host.channels)}
-      {widths('hidden', 'Hidden widths', host.hidden)}
+      {host.kind === 'lenet' && widths('channels', 'Channels of the convolutions', host.channels)}
+      {host.kind === 'vgg' && (
+        <TextValueField
+          label="Channels of each block"
+          hint="Blocks apart by a slash: 8 / 16, 16"
+          value={host.blocks}
+          format={(blocks) => blocks.map(formatList).join(' / ')}
+          parse={(text) => text.split('/').map(parseList)}
+          issue={issueFor(issues, 'host.blocks')}
+          onChange={(blocks) => editHost({ ...host, blocks })}
+        />
+      )}
+      {host.kind === 'resnet' && <ResnetSettings host={host} />}
+      {host.kind === 'gpt' && <GptSettings host={host} />}
+      {'hidden' in host && widths('hidden', 'Hidden widths', host.hidden)}
     </fieldset>
   );
 }

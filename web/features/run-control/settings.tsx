@@ -45,6 +45,7 @@ const EXPORTS = [
   ['csv', 'Table', EXPORT_FORMAT_SUMMARIES.csv],
   ['tensorboard', 'TensorBoard', EXPORT_FORMAT_SUMMARIES.tensorboard],
   ['json', 'Whole run', EXPORT_FORMAT_SUMMARIES.json],
+  ['capsule', 'Capsule', EXPORT_FORMAT_SUMMARIES.capsule],
 ] as const;
 
 function Exports() {

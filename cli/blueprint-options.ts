@@ -1,0 +1,52 @@
+/** Options of `esper blueprint`, and how a host is written on the command line. */
+import { InputError } from '#shared/base/errors.ts';
+import { type HostShape, HostShape as HostShapeSchema } from '#shared/contracts/blueprint.ts';
+
+export interface BlueprintOptions {
+  /** A file or a name of the library; null: list the library. */
+  target: string | null;
+  /** Null: one host of each kind. */
+  host: HostShape | null;
+}
+
+/** Hosts that are shown when none is asked for. */
+export const EXAMPLE_HOSTS: readonly HostShape[] = [
+  { kind: 'linear', input: [16], outFeatures: 8 },
+  { kind: 'conv2d', input: [12, 12, 4], outChannels: 8, kernelSize: 3, stride: 1, padding: 1 },
+];
+
+/**
+ * Reads `linear:16,8` or `conv2d:12x12x4,8` with, where they differ from 3,1 and half of the kernel,
+ * kernel size, stride and padding: `conv2d:12x12x4,8,5,2,2`.
+ *
+ * @throws {InputError} If it is neither.
+ */
+export function parseHost(text: string): HostShape {
+  const axes = (part: string) => part.split('x').map(Number);
+  const linear = /^linear:(\d{1,6}(?:x\d{1,6})*),(\d{1,6})$/.exec(text);
+  const conv = /^conv2d:(\d{1,6}x\d{1,6}x\d{1,6}),(\d{1,6})(?:,(\d))?(?:,(\d))?(?:,(\d))?$/.exec(
+    text,
+  );
+  let host: HostShape | null = null;
+  if (linear) host = { kind: 'linear', input: axes(linear[1]!), outFeatures: Number(linear[2]) };
+  if (conv) {
+    const [height, width, channels] = axes(conv[1]!) as [number, number, number];
+    const kernelSize = Number(conv[3] ?? 3);
+    host = {
+      ...{ kind: 'conv2d', input: [height, width, channels], outChannels: Number(conv[2]) },
+      ...{ kernelSize, stride: Number(conv[4] ?? 1) },
+      padding: Number(conv[5] ?? Math.floor(kernelSize / 2)),
+    };
+  }
+  const parsed = host && HostShapeSchema.safeParse(host);
+  if (parsed?.success) return parsed.data;
+  throw new InputError(
+    `Option "--host" is "${text}": write linear:IN,OUT or conv2d:HEIGHTxWIDTHxIN,OUT[,KERNEL,STRIDE,PADDING]`,
+  );
+}
+
+export function describeHost(host: HostShape): string {
+  if (host.kind === 'linear') return `linear ${host.input.join('x')} -> ${host.outFeatures}`;
+  const { input, kernelSize, outChannels, padding, stride } = host;
+  return `conv2d ${input.join('x')} -> ${outChannels} (${kernelSize}x${kernelSize}, stride ${stride}, padding ${padding})`;
+}

@@ -1,0 +1,216 @@
+/** Workers and servers that die, freeze and come back while an experiment is under way. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { JobDetail } from '#shared/contracts/api-jobs.ts';
+import { Experiment } from '#shared/contracts/experiment.ts';
+import { systemClock } from '#shared/platform/clock.ts';
+import { denoEnvironment } from '../../cli/deno-binary.mjs';
+import { startServer } from '../server/server-process.ts';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const WAIT_MS = 60_000;
+
+const experiment = (seed: number, steps: number) =>
+  Experiment.parse({
+    ...{ name: 'fault', seed, steps },
+    data: { source: 'two-spirals' },
+    growth: { enabled: false },
+  });
+
+/** A worker as its own process; the wrapper of `npx esper` adds nothing here. */
+function startWorker(cwd: string, url: string, name: string) {
+  const args = ['worker', '--server', url, '--name', name];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ['run', '-A', '--quiet', MAIN, ...args],
+    cwd,
+    env: denoEnvironment() as Record<string, string>,
+    stdout: 'null',
+    stderr: 'piped',
+  }).spawn();
+  let text = '';
+  const reading = (async () => {
+    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) text += chunk;
+  })();
+  return {
+    said: () => text,
+    signal: (signal: Deno.Signal) => child.kill(signal),
+    async end(signal: Deno.Signal) {
+      child.kill(signal);
+      const { code } = await child.status;
+      await reading;
+      return code;
+    },
+  };
+}
+
+async function until<T>(what: string, look: () => Promise<T | null | false>): Promise<T> {
+  const end = performance.now() + WAIT_MS;
+  while (performance.now() < end) {
+    const found = await look().catch(() => null);
+    if (found) return found;
+    await systemClock.sleep(50);
+  }
+  throw new Error(`${what} did not happen within ${WAIT_MS / 1000} s`);
+}
+
+Deno.test('an experiment completes whatever single part is killed, frozen or stopped', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'esper-worker-'));
+  const data = join(dir, 'data');
+  let server = await startServer(data);
+  const { url } = server;
+  const port = Number(new URL(url).port);
+  const started: ReturnType<typeof startWorker>[] = [];
+  const worker = async (name: string) => {
+    const cwd = join(dir, name);
+    await mkdir(cwd, { recursive: true });
+    const one = startWorker(cwd, url, name);
+    started.push(one);
+    return one;
+  };
+  const submit = async (seed: number, steps: number): Promise<string> => {
+    const response = await fetch(`${url}api/v1/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ kind: 'experiment', experiment: experiment(seed, steps) }),
+    });
+    assert.ok(response.ok, await response.clone().text());
+    return (await response.json()).id;
+  };
+  const job = async (id: string): Promise<JobDetail> =>
+    (await fetch(`${url}api/v1/jobs/${id}`)).json();
+  const reached = (id: string, check: (j: JobDetail) => boolean, what: string) =>
+    until(what, async () => {
+      const j = await job(id);
+      return check(j) && j;
+    });
+  const underWay = (id: string, by: string) =>
+    reached(id, (j) => j.worker === by && j.progress !== null, `progress by ${by}`);
+  const done = (id: string) => reached(id, (j) => j.state === 'done', 'the end of the job');
+  try {
+    const STEPS = 3000;
+    const calm = await worker('calm');
+    await done(await submit(1, STEPS));
+
+    // The server is killed while the worker trains: it goes on, and reports when it is back.
+    const second = await submit(2, STEPS);
+    await underWay(second, 'calm');
+    await server.kill('SIGKILL');
+    const killedServer = performance.now();
+    server = await startServer(data, { port });
+    await until('an answer', async () => (await fetch(`${url}readyz`)).ok);
+    const serverMs = performance.now() - killedServer;
+    assert.equal((await done(second)).tries, 1);
+    assert.equal(await calm.end('SIGINT'), 0);
+
+    // The worker is killed: another takes the job when its lease has run out.
+    const third = await submit(3, STEPS);
+    const victim = await worker('victim');
+    await underWay(third, 'victim');
+    const heir = await worker('heir');
+    await victim.end('SIGKILL');
+    const killedWorker = performance.now();
+    await reached(third, (j) => j.worker === 'heir', 'the second claim');
+    const workerMs = performance.now() - killedWorker;
+    assert.equal((await done(third)).tries, 2);
+
+    // A worker is frozen past its lease: its late result is refused, the other's stands.
+    await heir.end('SIGINT');
+    const fourth = await submit(4, STEPS);
+    const zombie = await worker('zombie');
+    await underWay(fourth, 'zombie');
+    zombie.signal('SIGSTOP');
+    const relief = await worker('relief');
+    await reached(fourth, (j) => j.worker === 'relief', 'the relief');
+    zombie.signal('SIGCONT');
+    await until('the notice', async () => /lost the lease|its lease ran out/.test(zombie.said()));
+    assert.equal((await done(fourth)).worker, 'relief');
+    await zombie.end('SIGINT');
+
+    // A worker is asked to stop: it saves, gives the job back, and the try does not count.
+    const fifth = await submit(5, STEPS);
+    await underWay(fifth, 'relief');
+    assert.equal(await relief.end('SIGINT'), 0);
+    const given = await job(fifth);
+    assert.deepEqual([given.state, given.tries], ['queued', 0]);
+    const again = await worker('relief');
+    assert.equal((await done(fifth)).tries, 1);
+
+    // A job that cannot work is set aside at once, with the reason, and others flow.
+    const broken = await fetch(`${url}api/v1/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        kind: 'experiment',
+        experiment: {
+          ...experiment(9, 10),
+          data: { source: 'csv', path: 'none.csv', target: 'y' },
+        },
+      }),
+    });
+    const brokenId = (await broken.json()).id;
+    if (broken.ok) {
+      const dead = await reached(brokenId, (j) => j.state === 'dead', 'the end');
+      assert.match(dead.error ?? '', /none\.csv/);
+    }
+
+    // Cancelled while it runs: the process stops and the worker goes on with the next.
+    const sixth = await submit(6, 10_000_000);
+    await underWay(sixth, 'relief');
+    await (await fetch(`${url}api/v1/jobs/${sixth}/cancel`, { method: 'POST' })).body?.cancel();
+    await reached(sixth, (j) => j.state === 'cancelled', 'the cancellation');
+    const seventh = await submit(1, STEPS + 1);
+    assert.equal((await done(seventh)).worker, 'relief');
+
+    assert.equal(await again.end('SIGINT'), 0);
+    assert.ok(serverMs < 10_000 && workerMs < 10_000);
+    console.log(
+      `    recovery: server ${Math.round(serverMs)} ms, worker ${Math.round(workerMs)} ms`,
+    );
+  } finally {
+    for (const one of started) {
+      try {
+        one.signal('SIGCONT');
+        await one.end('SIGKILL');
+      } catch {
+        // Ended before.
+      }
+    }
+    await server.kill('SIGKILL');
+    await rm(dir, { recursive: true });
+  }
+});
+
+Deno.test('a job that never ends its process is ended, and shaders get five seconds', async () => {
+  const { runJobProcess } = await import('../../cli/job-process.ts');
+  const dir = await mkdtemp(join(tmpdir(), 'esper-job-'));
+  try {
+    await writeFile(join(dir, 'x'), '');
+    const run = (wgsl: string, stop = new AbortController().signal) =>
+      runJobProcess({
+        order: {
+          id: 'j',
+          spec: { kind: 'shader', wgsl },
+          serverUrl: 'http://127.0.0.1:9',
+          folder: dir,
+        },
+        token: null,
+        permissions: ['-A'],
+        onProgress: () => undefined,
+        stop,
+      });
+    // The lint is asked again in the process, whatever the server said.
+    const loop = await run('fn f() { loop {} }');
+    assert.deepEqual([loop.outcome, 'retryable' in loop && loop.retryable], ['failed', false]);
+    const bad = await run('@compute @workgroup_size(1) fn main() { let x = nonsense; }');
+    assert.match('error' in bad ? bad.error : '', /does not compile: line 1: .*nonsense/s);
+    const good = await run('@compute @workgroup_size(1) fn main() {}');
+    assert.equal(good.outcome, 'done');
+    const stopped = await run('@compute @workgroup_size(1) fn main() {}', AbortSignal.abort());
+    assert.ok(['stopped', 'done'].includes(stopped.outcome));
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
