@@ -14,6 +14,7 @@ import type { ForgingArtifactSource } from '#shared/tezzeret/artifact-source.ts'
 import { openArtifacts } from '#shared/workbench/artifacts.ts';
 import type { Workbench } from '#shared/workbench/open-run.ts';
 import { openServices, type Services } from '#shared/workbench/services.ts';
+import { openTuning } from '#shared/workbench/tuning.ts';
 import type { TrainOutput } from './train-options.ts';
 
 /** Kernels verified on this machine, shared by all runs of the working folder. */
@@ -80,15 +81,18 @@ async function openBench(serverUrl: string | null, output: TrainOutput) {
         });
   if (services) watchServer(services, output);
   const digest = await shaderDigest();
+  const storage = new FileBlobStorage(CACHE_FOLDER);
+  const onNotice = (message: string) => output.warn(message);
+  openTuning(backend, { storage, shaderDigest: digest, onNotice });
   const artifacts = await openArtifacts({
     backend,
     reference: createReferenceBackend(),
     services,
-    storage: new FileBlobStorage(CACHE_FOLDER),
+    storage,
     shaderDigest: digest,
     maxBytes: config.CACHE_SIZE_MB * 2 ** 20,
     maxEntries: config.MAX_CACHE_ENTRIES,
-    onNotice: (message) => output.warn(message),
+    onNotice,
   });
   const workbench: Workbench = {
     backend,

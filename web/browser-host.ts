@@ -15,6 +15,7 @@ import type { ForgingArtifactSource } from '../shared/tezzeret/artifact-source.t
 import { openArtifacts } from '../shared/workbench/artifacts.ts';
 import { openServices } from '../shared/workbench/services.ts';
 import { WorkbenchSession } from '../shared/workbench/session.ts';
+import { openTuning } from '../shared/workbench/tuning.ts';
 import type { EmitMessage, EngineHost } from './engine-host.ts';
 
 const CACHE_BYTES = 64 * 2 ** 20;
@@ -45,15 +46,18 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
       },
       async openWorkbench(backend, files) {
         const services = openServices({ url: self.location.origin, clock: systemClock });
+        const blobs = storage?.blobs('kernels') ?? null;
+        const onNotice = (message: string) => notice('info', 'other', message);
+        openTuning(backend, { storage: blobs, shaderDigest: digest, onNotice });
         artifacts = await openArtifacts({
           backend,
           reference: createReferenceBackend(),
           services,
-          storage: storage?.blobs('kernels') ?? null,
+          storage: blobs,
           shaderDigest: digest,
           maxBytes: CACHE_BYTES,
           maxEntries: CACHE_ENTRIES,
-          onNotice: (message) => notice('info', 'other', message),
+          onNotice,
         });
         return { backend, artifacts, services, clock: systemClock, files, shaderDigest: digest };
       },

@@ -95,6 +95,22 @@ export const RunEvent = z.discriminatedUnion('type', [
   z.object({
     ...base,
     ...time,
+    /** Which variant of each kernel the plans in force use; none of them changes a bit. */
+    type: z.literal('tuning'),
+    adapter: z.string(),
+    shaderDigest: z.string(),
+    /** By kernel and class of shapes. */
+    choices: z.record(
+      z.string(),
+      z.object({
+        tile: z.record(z.string(), z.union([z.number(), z.boolean()])),
+        source: z.enum(['measured', 'stored', 'recorded', 'default']),
+      }),
+    ),
+  }),
+  z.object({
+    ...base,
+    ...time,
     type: z.literal('metrics'),
     /** Mean loss over the interval, one value a replica; null when not finite. */
     loss: z.array(z.number().nullable()),

@@ -11,7 +11,7 @@ import { Experiment, type ExperimentInput } from '../contracts/experiment.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { DataPart, Dataset } from '../data/dataset.ts';
-import type { Backend } from '../engine/plan/backend.ts';
+import type { Backend, TuningRecord } from '../engine/plan/backend.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { createReferenceBackend } from '../engine/reference/reference-backend.ts';
 import type { ArtifactSource, ProvidedArtifact } from '../kasmina/artifact-source.ts';
@@ -111,6 +111,7 @@ export interface TinyOptions {
   resume?: boolean;
   schedule?: RunSchedule | null;
   initialWeights?: InitialWeights;
+  tuning?: TuningRecord | null;
 }
 
 export interface TinyRun {
@@ -133,6 +134,7 @@ export async function openTiny(o: TinyOptions = {}): Promise<TinyRun> {
       clock: o.clock ?? tickingClock(),
       storage: o.storage ?? null,
       ...(o.schedule ? { schedule: o.schedule } : {}),
+      tuning: o.tuning ?? null,
       shaderDigest: 'none',
       initialWeights: o.initialWeights ?? null,
       onEvent: (event) => events.push(event),

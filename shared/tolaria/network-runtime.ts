@@ -7,7 +7,7 @@
 import type { Experiment } from '../contracts/experiment.ts';
 import type { DataPart, Dataset } from '../data/dataset.ts';
 import { CONTROL, scheduleColumns } from '../engine/kernels/control.ts';
-import type { Backend, DeviceBuffer, Executable } from '../engine/plan/backend.ts';
+import type { Backend, DeviceBuffer, Executable, TuningRecord } from '../engine/plan/backend.ts';
 import { Graph } from '../engine/plan/graph.ts';
 import { makePlan } from '../engine/plan/plan.ts';
 import { numel, pack, padLast } from '../engine/plan/shape.ts';
@@ -104,6 +104,11 @@ export class NetworkRuntime {
     const { memory } = t.executable.plan;
     const parameterBytes = this.arena.elements * this.replicas * 4;
     return { ...memory, parameterBytes, dispatchesPerStep: t.executable.dispatchCount };
+  }
+
+  /** Kernel variants of the training plan. */
+  get variants(): TuningRecord['choices'] {
+    return this.#training?.executable.variants ?? {};
   }
 
   /** The training plan's tables, for the health measurement that shares its arena. */

@@ -21,7 +21,7 @@ import type { HealthSignal } from '../contracts/health.ts';
 import { type RunAction, RunSchedule } from '../contracts/lineage.ts';
 import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { Backend } from '../engine/plan/backend.ts';
+import type { Backend, TuningRecord } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
 import { GrowthController } from '../kasmina/growth-controller.ts';
 import type { HostChange } from '../kasmina/host-changes.ts';
@@ -103,6 +103,8 @@ export interface TrainerOptions {
   schedule?: RunSchedule | null;
   /** SHA-256 over the shader sources. */
   shaderDigest: string;
+  /** Kernel variants of a recorded run, to be used again; a resumed run takes those of its log. */
+  tuning?: TuningRecord | null;
   /**
    * Called once when storage has no more room; the run then goes on without saving. Absent: the
    * error ends the run, and what was saved before stays.
@@ -141,6 +143,8 @@ export class Trainer {
   #state: TrainerState;
   #snapshot: TrainerState | null = null;
   #topologyKey = '';
+  /** Kernel variants that the log has, by key. */
+  #tuned = new Set<string>();
   #commands: Command[] = [];
   #schedule: ScheduleCursor | null = null;
   #configDigest = '';
@@ -221,6 +225,7 @@ export class Trainer {
   async #begin(): Promise<void> {
     const { initialWeights, schedule = null, storage } = this.#o;
     if (schedule) this.#schedule = new ScheduleCursor(schedule);
+    if (this.#o.tuning) this.#o.backend.tuning?.honour(this.#o.tuning);
     // Before anything is stored: weights that do not fit must not cost an older run.
     await this.#applyTopology();
     if (initialWeights) setInitialWeights(this.runtime, initialWeights);
@@ -241,6 +246,15 @@ export class Trainer {
     await this.#flush();
   }
 
+  /** Logs the kernel variants of the plans in force, if some are not in the log yet. */
+  #logTuning(): void {
+    const record = this.#o.backend.tuning?.record();
+    const fresh = Object.entries(this.runtime.variants).filter(([key]) => !this.#tuned.has(key));
+    if (!record || fresh.length === 0) return;
+    for (const [key] of fresh) this.#tuned.add(key);
+    this.#emit({ type: 'tuning', ...record, choices: Object.fromEntries(fresh) });
+  }
+
   #logStart(resumed: boolean): void {
     const { adapter } = this.#o.backend;
     const { classes, scaling, source } = this.#o.dataset;
@@ -252,6 +266,7 @@ export class Trainer {
       resumed,
       data: { source, classes, scaling, input: [...inputOf(this.#o.dataset)] },
     });
+    this.#logTuning();
   }
 
   async #resume(): Promise<void> {
@@ -296,11 +311,12 @@ export class Trainer {
         `Cannot resume from "${key}": it belongs to another experiment or other data; start anew or restore the experiment file`,
       );
     }
-    await this.log.resumeAt(state.events);
+    const kept = await this.log.resumeAt(state.events);
     await dropKeptAfter(this.#o.storage!.blobs, state.step);
     this.resumedEvents = state.events;
     this.#state = state;
     this.growth.restore(state.growth);
+    for (const event of kept) if (event.type === 'tuning') this.#o.backend.tuning?.honour(event);
     await this.#applyTopology();
     this.runtime.arena.importTensors(tensors);
     this.#takeSnapshot();
@@ -617,6 +633,7 @@ export class Trainer {
         return this.#applyTopology();
       }
       this.#topologyKey = key;
+      if (this.log.length > 0) this.#logTuning();
     }
     this.#state.growth = this.growth.state;
   }

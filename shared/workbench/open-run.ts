@@ -38,7 +38,7 @@ export interface Workbench {
 export interface OpenRunOptions
   extends Pick<
     TrainerOptions,
-    'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull' | 'replicaSeeds'
+    'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull' | 'replicaSeeds' | 'tuning'
   > {
   runId: string;
   experiment: Experiment;

@@ -2,6 +2,8 @@
 import { Autotuner, type TuningStorage } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import type { TuningRecord } from '../../shared/engine/plan/backend.ts';
+import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';
 import { FixedCandidate, OTHERS, TILE_CASES } from './tile-cases.ts';
 
@@ -49,7 +51,7 @@ async function tuned(extra: Partial<ConstructorParameters<typeof Autotuner>[0]>)
   const backend = new GpuBackend(device, adapter, { quads, tuner });
   const name = await firstDifference(standard, backend, mlp);
   assert(name === null, `${name}: other bits with tuning`);
-  return tuner.report();
+  return { ...tuner.report(), used: tuner.record().choices };
 }
 
 Deno.test(
@@ -93,11 +95,16 @@ Deno.test('choices recorded with a run come before stored ones', options, async 
   const storage = new MemoryStorage();
   const stored = await tuned({ storage });
   const [key, decision] = Object.entries(stored.choices)[0]!;
-  const tile = decision.candidates.find((c) => c.tile !== decision.tile)!.tile;
-  const recorded = { ...stored, choices: { [key]: { ...decision, tile } } };
+  const tile = { ...decision.candidates.find((c) => c.tile !== decision.tile)!.tile };
+  const { adapter: name, shaderDigest } = stored;
+  const choices = { [key]: { tile, source: decision.source } };
+  const recorded: TuningRecord = { adapter: name, shaderDigest, choices };
   const report = await tuned({ storage, measure: false, recorded });
-  assert(report.choices[key]!.source === 'recorded', 'the record was not honoured');
-  assert(JSON.stringify(report.choices[key]!.tile) === JSON.stringify(tile), 'another tile');
+  assert(report.used[key]!.source === 'recorded', 'the record was not honoured');
+  assert(JSON.stringify(report.used[key]!.tile) === JSON.stringify(tile), 'another tile');
+  const foreign = { ...recorded, adapter: 'another' };
+  const elsewhere = await tuned({ storage, measure: false, recorded: foreign });
+  assert(elsewhere.used[key]!.source === 'stored', 'choices of another adapter were used');
 });
 
 Deno.test('a stored tile that is no candidate is measured anew', options, async () => {
@@ -105,10 +112,57 @@ Deno.test('a stored tile that is no candidate is measured anew', options, async 
   const stored = await tuned({ storage });
   const [key, decision] = Object.entries(stored.choices)[0]!;
   const tile = { rows: 1000, columns4: 1, wx: 1, wy: 1 };
-  const recorded = { ...stored, choices: { [key]: { ...decision, tile } } };
+  const { adapter: name, shaderDigest } = stored;
+  const choices = { [key]: { tile, source: decision.source } };
+  const recorded: TuningRecord = { adapter: name, shaderDigest, choices };
   const report = await tuned({ recorded });
-  assert(report.choices[key]!.source === 'measured', 'an impossible tile was kept');
+  assert(report.used[key]!.source === 'measured', 'an impossible tile was kept');
 });
+
+Deno.test('a budget leaves the lightest kernels for the next session', options, async () => {
+  const storage = new MemoryStorage();
+  const first = await tuned({ storage, budgetMs: 1 });
+  const sources = Object.values(first.used).map((d) => d.source);
+  assert(sources.includes('measured') && sources.includes('default'), sources.join());
+  const stored = new Set(Object.keys(first.choices));
+  const second = await tuned({ storage });
+  for (const [key, { source }] of Object.entries(second.used)) {
+    assert(source === (stored.has(key) ? 'stored' : 'measured'), `${key} is ${source}`);
+  }
+  const spent = await tuned({ totalMs: 0 });
+  assert(Object.keys(spent.choices).length === 0, 'measured beyond the total');
+});
+
+Deno.test(
+  'a cold and a warm table give a run the same digest, and its log the choices',
+  options,
+  async () => {
+    const storage = new MemoryStorage();
+    const digests: string[] = [];
+    const recorded: TuningRecord[] = [];
+    for (const kind of ['none', 'cold', 'warm', 'replay'] as const) {
+      const tuner = new Autotuner({ ...about, ...(kind === 'replay' ? {} : { storage }) });
+      const backend = new GpuBackend(device, adapter, {
+        quads,
+        ...(kind === 'none' ? {} : { tuner }),
+      });
+      const given = kind === 'replay' ? recorded[0]! : null;
+      const experiment = tinyExperiment({
+        host: { kind: 'mlp', hidden: [24, 12], activation: 'relu' },
+      });
+      const { trainer, events } = await openTiny({ backend, experiment, tuning: given });
+      await trainer.train(20);
+      digests.push(await trainer.digest());
+      const tuning = events.filter((e) => e.type === 'tuning');
+      recorded.push(...tuning);
+      const wanted = { none: [], cold: ['measured'], warm: ['stored'], replay: ['recorded'] }[kind];
+      const sources = new Set(tuning.flatMap((e) => Object.values(e.choices).map((c) => c.source)));
+      assert(String([...sources]) === String(wanted), `${kind}: ${[...sources]}`);
+      trainer.dispose();
+    }
+    assert(new Set(digests).size === 1, `digests differ: ${digests.join(', ')}`);
+  },
+);
 
 Deno.test(
   'storage that fails or holds nonsense is reported and does not matter',

@@ -7,10 +7,11 @@ import { messageOf } from '../../base/errors.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import type { Tile } from '../kernels/tiles.ts';
+import type { Tuning, TuningChoice, TuningRecord } from '../plan/backend.ts';
 import type { Dispatch } from '../plan/plan.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
 import { Readback } from './readback.ts';
-import { Workbench } from './tuning-workbench.ts';
+import { type PreparedCall, Workbench } from './tuning-workbench.ts';
 
 /** Where choices are kept between sessions; shared/platform's BlobStorage fits. */
 export interface TuningStorage {
@@ -28,12 +29,12 @@ export interface CandidateTime {
 
 export interface TileDecision {
   tile: Tile;
-  /** `measured` here and now, `stored` by an earlier session, or `recorded` with a run. */
-  source: 'measured' | 'stored' | 'recorded';
+  source: TuningChoice['source'];
+  /** Empty where nothing was measured. */
   candidates: CandidateTime[];
 }
 
-/** Every choice in force, as data: what a run records and a replay is given. */
+/** Every choice that is known, with its measurements. */
 export interface TuningReport {
   adapter: string;
   shaderDigest: string;
@@ -47,18 +48,25 @@ export interface AutotunerOptions {
   shaderDigest: string;
   storage?: TuningStorage;
   /** Choices of a recorded run; they come before all others. */
-  recorded?: TuningReport;
+  recorded?: TuningRecord;
   /** False: only recorded and stored choices are used. @default {true} */
   measure?: boolean;
-  /** Least device time of one measurement. @default {20} */
+  /** Least device time of one measurement. @default {5} */
   minMs?: number;
-  /** Longest all measurements of one plan may take; what is left gets the defaults. */
+  /**
+   * Longest the measurements of one plan may take, the heaviest kernels first; what is left gets the
+   * defaults now and its turn with the next plan or in the next session. @default {10000}
+   */
   budgetMs?: number;
+  /** Longest all measurements of this tuner may take together. @default no limit */
+  totalMs?: number;
   /** Told about storage that fails; tuning goes on without it. */
   onNotice?: (message: string) => void;
 }
 
-const MIN_MS = 20;
+const MIN_MS = 5;
+/** Measurements of each candidate, in turn; the fastest counts. */
+const ROUNDS = 3;
 const BUDGET_MS = 10_000;
 /** A candidate must be this much faster than the default: less may be noise. */
 const GAIN = 0.95;
@@ -73,15 +81,35 @@ export interface TileSource {
   ): Promise<Record<string, Tile>>;
 }
 
-export class Autotuner implements TileSource {
+export class Autotuner implements TileSource, Tuning {
   #options: AutotunerOptions;
   #choices = new Map<string, TileDecision>();
+  /** Tiles of a recorded run: they come before all others and are not stored. */
+  #recorded = new Map<string, Tile>();
+  #spentMs = 0;
+  /** What the plans so far were given. */
+  #used = new Map<string, TuningChoice>();
   #loaded: Promise<void> | null = null;
 
   constructor(options: AutotunerOptions) {
     this.#options = options;
+    if (options.recorded) this.honour(options.recorded);
   }
 
+  record(): TuningRecord {
+    const { adapter, shaderDigest } = this.#options;
+    return { adapter, shaderDigest, choices: Object.fromEntries(this.#used) };
+  }
+
+  honour(record: TuningRecord): void {
+    const { adapter, shaderDigest } = this.#options;
+    if (record.shaderDigest !== shaderDigest || record.adapter !== adapter) return;
+    for (const [key, { tile }] of Object.entries(record.choices)) {
+      this.#recorded.set(key, tile as unknown as Tile);
+    }
+  }
+
+  /** Everything that was measured, here or by an earlier session. */
   report(): TuningReport {
     const { adapter, shaderDigest } = this.#options;
     return { adapter, shaderDigest, choices: Object.fromEntries(this.#choices) };
@@ -100,33 +128,56 @@ export class Autotuner implements TileSource {
     this.#loaded ??= this.#load();
     await this.#loaded;
     const tiles: Record<string, Tile> = {};
-    const unknown = new Map<string, Dispatch>();
-    for (const d of dispatches) {
-      const choice = loweringOf(d.op)(d, context).choice;
+    const unknown = new Map<string, { dispatch: Dispatch; work: number }>();
+    for (const dispatch of dispatches) {
+      const choice = loweringOf(dispatch.op)(dispatch, context).choice;
       if (!choice || choice.candidates.length < 2) continue;
-      const known = this.#choices.get(choice.key);
-      if (known && choice.candidates.some((c) => same(c, known.tile))) {
-        tiles[choice.key] = known.tile;
-      } else unknown.set(choice.key, d);
+      const { candidates, key, tile, work } = choice;
+      const known = this.#known(key);
+      if (known && candidates.some((c) => same(c, known.tile))) {
+        tiles[key] = known.tile;
+        this.#use(key, known);
+      } else {
+        unknown.set(key, { dispatch, work });
+        this.#use(key, { tile, source: 'default' });
+      }
     }
     if (unknown.size === 0 || this.#options.measure === false) return tiles;
+    const heaviest = [...unknown].sort(([, a], [, b]) => b.work - a.work);
+    const {
+      minMs = MIN_MS,
+      budgetMs = BUDGET_MS,
+      totalMs = Number.POSITIVE_INFINITY,
+    } = this.#options;
+    const start = performance.now();
+    const deadline = start + Math.min(budgetMs, totalMs - this.#spentMs);
+    if (start >= deadline) return tiles;
     const readback = new Readback(device);
     const bench = new Workbench(device, pipelines, readback);
-    const { minMs = MIN_MS, budgetMs = BUDGET_MS } = this.#options;
-    const deadline = performance.now() + budgetMs;
     try {
-      for (const [key, dispatch] of unknown) {
+      for (const [key, { dispatch }] of heaviest) {
         if (performance.now() > deadline) break;
         const decision = await measure(dispatch, context, bench, minMs);
         this.#choices.set(key, decision);
+        this.#use(key, decision);
         tiles[key] = decision.tile;
       }
     } finally {
       bench.dispose();
       readback.dispose();
+      this.#spentMs += performance.now() - start;
     }
     await this.#store();
     return tiles;
+  }
+
+  #known(key: string): Pick<TileDecision, 'tile' | 'source'> | undefined {
+    const recorded = this.#recorded.get(key);
+    return recorded ? { tile: recorded, source: 'recorded' } : this.#choices.get(key);
+  }
+
+  #use(key: string, { tile, source }: Pick<TileDecision, 'tile' | 'source'>): void {
+    this.#used.set(key, { tile: { ...tile }, source });
   }
 
   get #key(): string {
@@ -135,21 +186,20 @@ export class Autotuner implements TileSource {
   }
 
   async #load(): Promise<void> {
-    const { storage, recorded, shaderDigest } = this.#options;
     try {
-      const bytes = await storage?.read(this.#key);
-      if (bytes) this.#adopt(JSON.parse(new TextDecoder().decode(bytes)), 'stored');
+      const bytes = await this.#options.storage?.read(this.#key);
+      if (bytes) this.#adopt(JSON.parse(new TextDecoder().decode(bytes)));
     } catch (error) {
       this.#options.onNotice?.(`Cannot read stored tuning, measuring anew: ${messageOf(error)}`);
     }
-    if (recorded && recorded.shaderDigest === shaderDigest) this.#adopt(recorded, 'recorded');
   }
 
-  /** Takes over choices; whether a tile fits its kernel is checked where it is used. */
-  #adopt(report: Partial<TuningReport> | null, source: TileDecision['source']): void {
+  /** Takes over a stored table; whether a tile fits its kernel is checked where it is used. */
+  #adopt(report: Partial<TuningReport> | null): void {
     for (const [key, decision] of Object.entries(report?.choices ?? {})) {
       if (typeof decision?.tile !== 'object' || decision.tile === null) continue;
-      this.#choices.set(key, { ...decision, source });
+      const { candidates = [], tile } = decision;
+      this.#choices.set(key, { tile, source: 'stored', candidates });
     }
   }
 
@@ -184,30 +234,38 @@ async function measure(
   const lower = (tiles: Record<string, Tile>): KernelCall =>
     loweringOf(dispatch.op)(dispatch, { ...context, tiles });
   const { key, candidates } = lower({}).choice!;
-  const times: CandidateTime[] = [];
+  const times: CandidateTime[] = candidates.map((tile) => ({ tile, milliseconds: null }));
   bench.open(lower({}));
-  let wanted: Uint32Array | null = null;
-  for (const tile of candidates) {
-    try {
-      const prepared = await bench.prepare(lower({ [key]: tile }));
-      const result = await bench.result(prepared);
-      wanted ??= result;
-      if (!result.every((word, i) => word === wanted![i])) {
-        times.push({ tile, milliseconds: null, reason: 'other bits than the default' });
-        continue;
-      }
-      times.push({ tile, milliseconds: await bench.time(prepared, minMs) });
-    } catch (error) {
-      // Without a default to compare with nothing may be chosen.
-      if (!wanted) throw error;
-      times.push({ tile, milliseconds: null, reason: messageOf(error) });
-    }
+  try {
+    // Compilers work side by side; one kernel's failure is not the others'.
+    const made = await Promise.allSettled(
+      candidates.map((tile) => bench.prepare(lower({ [key]: tile }))),
+    );
+    const ready: { at: number; call: PreparedCall }[] = [];
+    made.forEach((result, at) => {
+      if (result.status === 'fulfilled') ready.push({ at, call: result.value });
+      else times[at]!.reason = messageOf(result.reason);
+    });
+    // Without a default to compare with nothing may be chosen.
+    if (ready[0]?.at !== 0) throw new Error(times[0]!.reason);
+    const results = await bench.results(ready.map((r) => r.call));
+    const sound = ready.filter(({ at }, i) => {
+      const same = results[i]!.every((word, k) => word === results[0]![k]);
+      if (!same) times[at]!.reason = 'other bits than the default';
+      return same;
+    });
+    const calls = sound.map((r) => r.call);
+    (await bench.times(calls, minMs, ROUNDS)).forEach((ms, i) => {
+      times[sound[i]!.at]!.milliseconds = ms;
+    });
+  } finally {
+    bench.close();
   }
-  bench.close();
   const standard = times[0]!;
   let best = standard;
   for (const t of times) {
-    if (t.milliseconds !== null && t.milliseconds < best.milliseconds! * GAIN) best = t;
+    if (t.milliseconds === null || t.milliseconds >= standard.milliseconds! * GAIN) continue;
+    if (t.milliseconds < best.milliseconds!) best = t;
   }
   return { tile: best.tile, source: 'measured', candidates: times };
 }

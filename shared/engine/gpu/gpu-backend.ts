@@ -12,6 +12,8 @@ import type {
   DeviceBuffer,
   Executable,
   PlanBindings,
+  Tuning,
+  TuningRecord,
 } from '../plan/backend.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TileSource } from './autotuner.ts';
@@ -87,6 +89,10 @@ export class GpuBackend implements Backend {
   get maxBindingBytes(): number {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
+  get tuning(): Tuning | null {
+    return this.tuner && 'record' in this.tuner ? (this.tuner as TileSource & Tuning) : null;
   }
 
   createBuffer(label: string, elements: number): GpuBuffer {
@@ -227,6 +233,7 @@ export class GpuBackend implements Backend {
       plan,
       list,
       dispatchCount: list.length,
+      variants: this.#variantsOf(calls),
       readOutput: (name) => {
         const t = plan.outputs[name];
         if (!t)
@@ -239,6 +246,12 @@ export class GpuBackend implements Backend {
       },
     };
     return executable;
+  }
+
+  #variantsOf(calls: readonly KernelCall[]): TuningRecord['choices'] {
+    const known = this.tuning?.record().choices ?? {};
+    const keys = calls.flatMap(({ choice }) => (choice ? [choice.key] : []));
+    return Object.fromEntries(keys.flatMap((key) => (known[key] ? [[key, known[key]]] : [])));
   }
 
   run(executable: Executable, times: number): void {

@@ -2,6 +2,7 @@
 import type { KernelCall } from '../kernels/kernel-call.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
 import type { Readback } from './readback.ts';
+import { Timestamps } from './timestamps.ts';
 
 export interface PreparedCall {
   pipeline: GPUComputePipeline;
@@ -18,13 +19,14 @@ interface Scratch {
 const LEAST_WORDS = 4096;
 /** Most dispatches in one measurement. */
 const MAX_RUNS = 512;
-/** The fastest of this many measurements counts: other work only ever slows one down. */
-const REPEATS = 2;
+/** Bytes of results that may be on their way to the CPU at once. */
+const MAX_IN_FLIGHT = 64 * 2 ** 20;
 
 export class Workbench {
   #device: GPUDevice;
   #pipelines: PipelineCache;
   #readback: Readback;
+  #clock: Timestamps | null;
   #scratch: Scratch[] = [];
   /** Milliseconds of a submit without work; in Deno a wait alone costs about ten. */
   #floor: number | null = null;
@@ -33,6 +35,7 @@ export class Workbench {
     this.#device = device;
     this.#pipelines = pipelines;
     this.#readback = readback;
+    this.#clock = Timestamps.open(device, readback);
   }
 
   /** Makes buffers for the calls of one dispatch; inputs hold fixed numbers in [-1, 1). */
@@ -60,6 +63,7 @@ export class Workbench {
 
   dispose(): void {
     this.close();
+    this.#clock?.dispose();
   }
 
   async prepare(call: KernelCall): Promise<PreparedCall> {
@@ -72,9 +76,25 @@ export class Workbench {
     return { pipeline, bindGroup, grid: call.grid };
   }
 
-  /** Everything one run writes, as words. */
-  async result(call: PreparedCall): Promise<Uint32Array> {
-    const results = this.#scratch.filter((s) => s.isResult).map((s) => s.buffer);
+  /** Everything that one run of each call writes, as words. Waits once, unless results are large. */
+  async results(calls: readonly PreparedCall[]): Promise<Uint32Array[]> {
+    const bytes = this.#resultBuffers().reduce((sum, b) => sum + b.size, 0);
+    const atOnce = Math.max(1, Math.floor(MAX_IN_FLIGHT / Math.max(1, bytes)));
+    const all: Uint32Array[] = [];
+    for (let first = 0; first < calls.length; first += atOnce) {
+      const some = calls.slice(first, first + atOnce);
+      all.push(...(await Promise.all(some.map((call) => this.#result(call)))));
+    }
+    return all;
+  }
+
+  #resultBuffers(): GPUBuffer[] {
+    return this.#scratch.filter((s) => s.isResult).map((s) => s.buffer);
+  }
+
+  /** Submitted before the call returns: what others submit after it cannot touch the copy. */
+  async #result(call: PreparedCall): Promise<Uint32Array> {
+    const results = this.#resultBuffers();
     const encoder = this.#device.createCommandEncoder({ label: 'tuning' });
     for (const buffer of results) encoder.clearBuffer(buffer);
     this.#device.queue.submit([encoder.finish()]);
@@ -91,21 +111,45 @@ export class Workbench {
     return all;
   }
 
-  /** Milliseconds of one run, measured over at least `minMs`, the cost of a wait taken off. */
-  async time(call: PreparedCall, minMs: number): Promise<number> {
-    this.#floor ??= Math.min(await this.#timed(null, 0), await this.#timed(null, 0));
-    let runs = 1;
-    let elapsed = await this.#timed(call, runs);
-    while (elapsed < minMs && runs < MAX_RUNS) {
-      const more = Math.ceil((runs * minMs * 1.3) / Math.max(elapsed, 0.05));
-      runs = Math.min(MAX_RUNS, Math.max(2 * runs, more));
-      elapsed = await this.#timed(call, runs);
+  /**
+   * Milliseconds of one run of each call: the least of `rounds`, in turn, so that other work on the
+   * machine slows all of them down. By the device's clock where there is one; else each measurement
+   * takes at least `minMs` and the cost of a wait is taken off.
+   */
+  async times(calls: readonly PreparedCall[], minMs: number, rounds: number): Promise<number[]> {
+    const runs = calls.map(() => 1);
+    const best = calls.map(() => Number.POSITIVE_INFINITY);
+    if (!this.#clock)
+      this.#floor ??= Math.min(await this.#waited(null, 0), await this.#waited(null, 0));
+    for (let round = 0; round <= rounds; round++) {
+      const elapsed = await this.#round(calls, runs);
+      elapsed.forEach((ms, i) => {
+        // The first round shows how many runs a measurement needs.
+        if (round > 0) best[i] = Math.min(best[i]!, ms / runs[i]!);
+        else runs[i] = Math.min(MAX_RUNS, Math.max(1, Math.ceil(minMs / Math.max(ms, 0.01))));
+      });
     }
-    for (let i = 1; i < REPEATS; i++) elapsed = Math.min(elapsed, await this.#timed(call, runs));
-    return elapsed / runs;
+    return best;
   }
 
-  async #timed(call: PreparedCall | null, runs: number): Promise<number> {
+  async #round(calls: readonly PreparedCall[], runs: readonly number[]): Promise<number[]> {
+    const clock = this.#clock;
+    if (clock) {
+      const encoder = this.#device.createCommandEncoder({ label: 'tuning' });
+      calls.forEach((call, i) => {
+        encode(encoder, call, runs[i]!, clock.pass(i));
+      });
+      clock.resolve(encoder, calls.length);
+      this.#device.queue.submit([encoder.finish()]);
+      const times = await clock.read(calls.length);
+      if (times.every((t): t is number => t !== null)) return times;
+    }
+    const waited: number[] = [];
+    for (const [i, call] of calls.entries()) waited.push(await this.#waited(call, runs[i]!));
+    return waited;
+  }
+
+  async #waited(call: PreparedCall | null, runs: number): Promise<number> {
     const start = performance.now();
     this.#submit(call, runs);
     await this.#device.queue.onSubmittedWorkDone();
@@ -114,15 +158,24 @@ export class Workbench {
 
   #submit(call: PreparedCall | null, runs: number): void {
     const encoder = this.#device.createCommandEncoder({ label: 'tuning' });
-    const pass = encoder.beginComputePass();
-    if (call) {
-      pass.setPipeline(call.pipeline);
-      pass.setBindGroup(0, call.bindGroup);
-      for (let i = 0; i < runs; i++) pass.dispatchWorkgroups(...call.grid);
-    }
-    pass.end();
+    encode(encoder, call, runs);
     this.#device.queue.submit([encoder.finish()]);
   }
+}
+
+function encode(
+  encoder: GPUCommandEncoder,
+  call: PreparedCall | null,
+  runs: number,
+  descriptor?: GPUComputePassDescriptor,
+): void {
+  const pass = encoder.beginComputePass(descriptor);
+  if (call) {
+    pass.setPipeline(call.pipeline);
+    pass.setBindGroup(0, call.bindGroup);
+    for (let i = 0; i < runs; i++) pass.dispatchWorkgroups(...call.grid);
+  }
+  pass.end();
 }
 
 /** Numbers in [-1, 1) that depend on their index and on `stream` alone. */

@@ -53,6 +53,8 @@ export interface TileChoice {
   tile: Tile;
   /** At most {@link MAX_CANDIDATES}, the default among them. */
   candidates: Tile[];
+  /** Vec4 multiply-adds of one replica: what there is to gain. */
+  work: number;
 }
 
 /** Tiles the autotuner tries for one kernel and class of shapes. */
@@ -81,7 +83,8 @@ export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
   const candidates = all
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
     .slice(0, MAX_CANDIDATES);
-  return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates };
+  const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1);
+  return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, work };
 }
 
 /** Below this many vec4s of results large tiles gain nothing and take long to compile. */

@@ -23,6 +23,8 @@ export interface Executable {
   readonly plan: Plan;
   /** Dispatches of one run, after lowering. */
   readonly dispatchCount: number;
+  /** Variant of each kernel that comes in several, by kernel and class of shapes; absent: none does. */
+  readonly variants?: TuningRecord['choices'];
   /** Reads an output of the plan, all replicas, in storage order. Synchronises. */
   readOutput(name: string): Promise<Float32Array<ArrayBuffer>>;
   /** Frees slot buffers. */
@@ -44,7 +46,33 @@ export interface ReadRequest {
   words?: boolean;
 }
 
+/** Which variant of each kernel a backend uses, as data: what a run records and a replay is given. */
+export interface TuningRecord {
+  adapter: string;
+  /** SHA-256 of the shader sources the choices were made for. */
+  shaderDigest: string;
+  /** By kernel and class of shapes. */
+  choices: Record<string, TuningChoice>;
+}
+
+export interface TuningChoice {
+  /** Sizes of the register tile and the workgroup, see engine/kernels/tiles.ts. */
+  tile: Readonly<Record<string, number | boolean>>;
+  /** `measured` here and now, `stored` by an earlier session, `recorded` with a run, or the `default`. */
+  source: 'measured' | 'stored' | 'recorded' | 'default';
+}
+
+/** The part of a backend that chooses among kernel variants which give the same bits. */
+export interface Tuning {
+  /** The choices in force for the plans prepared so far. */
+  record(): TuningRecord;
+  /** Uses the choices of a recorded run from now on; those for other shaders are not used. */
+  honour(record: TuningRecord): void;
+}
+
 export interface Backend {
+  /** Null or absent: there is nothing to choose. */
+  readonly tuning?: Tuning | null;
   readonly adapter: AdapterInfo;
   /** Resolves with a message when the device goes away; never rejects. */
   readonly lost: Promise<string>;

@@ -9,6 +9,7 @@ export type EventGroup = (typeof EVENT_GROUPS)[number];
 /** Decisions have their own panel; metrics and health are charts. */
 const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   'run.started': 'system',
+  tuning: 'system',
   metrics: null,
   evaluation: 'training',
   health: null,
@@ -40,6 +41,8 @@ export function eventText(event: RunEvent): string {
   switch (event.type) {
     case 'run.started':
       return `${event.resumed ? 'Resumed' : 'Started'} on ${event.adapter}`;
+    case 'tuning':
+      return tuningText(event.choices);
     case 'evaluation':
       return `${SPLITS[event.split]} loss ${formatMeasured(event.loss[0])}, accuracy ${formatShare(event.accuracy[0])}`;
     case 'command': {
@@ -86,6 +89,12 @@ export function eventText(event: RunEvent): string {
     default:
       return event.type;
   }
+}
+
+function tuningText(choices: Extract<RunEvent, { type: 'tuning' }>['choices']): string {
+  const all = Object.values(choices);
+  const of = (...sources: string[]) => all.filter((c) => sources.includes(c.source)).length;
+  return `Kernel variants: ${of('measured')} measured now, ${of('stored', 'recorded')} from before, ${of('default')} untimed`;
 }
 
 function remedyText(remedy: Extract<RunEvent, { type: 'governor' }>['remedy']): string {
