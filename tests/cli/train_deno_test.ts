@@ -33,7 +33,12 @@ Deno.test('--json is one event a line, the last with every figure; the folder ho
     // The default folder: name and seed.
     const folder = join(cwd, 'runs', 'small-7');
     const files = ['checkpoint.previous.safetensors', 'checkpoint.safetensors'];
-    assert.deepEqual((await readdir(folder)).sort(), [...files, 'events.jsonl', 'experiment.json']);
+    assert.deepEqual((await readdir(folder)).sort(), [
+      ...files,
+      'events.jsonl',
+      'experiment.json',
+      'history',
+    ]);
     const stored = Experiment.parse(
       JSON.parse(await readFile(join(folder, 'experiment.json'), 'utf8')),
     );
