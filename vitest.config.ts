@@ -15,5 +15,10 @@ export default defineConfig({
       'tests/{unit,reference,server,faults,support}/**/*.test.ts',
     ],
     testTimeout: 20_000,
+    coverage: {
+      include: ['shared/engine/**/*.ts', 'shared/nn/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*_deno_test.ts', '**/_test-*.ts', '**/*.test-support.ts'],
+      reporter: ['text-summary', 'text'],
+    },
   },
 });

@@ -147,6 +147,70 @@ describe('op table', () => {
       { stride: 1, padding: 1, dilation: 0 },
       'dilation is 0, must be a whole number of at least 1',
     ],
+    ['batch_rows', [[4, 3]], { start: 2, length: 3 }, 'rows 2 to 5 leave the batch'],
+    [
+      'join_batches',
+      [
+        [2, 3],
+        [2, 4],
+      ],
+      {},
+      'rows differ',
+    ],
+    [
+      'mix_losses',
+      [
+        [2, 4],
+        [2, 3],
+        [3, 4],
+        [3, 3],
+      ],
+      { a: 1, b: 1 },
+      'not of the same rows',
+    ],
+    [
+      'linear_grad_input',
+      [
+        [2, 5],
+        [3, 4],
+      ],
+      {},
+      'output features differ',
+    ],
+    [
+      'linear_grad_weight',
+      [
+        [2, 5],
+        [3, 4],
+      ],
+      {},
+      'batch differs',
+    ],
+    [
+      'concat',
+      [
+        [2, 3],
+        [2, 3],
+      ],
+      { axis: 0 },
+      'axis is 0, must be 1 to 1',
+    ],
+    [
+      'attention_scores',
+      [
+        [2, 3],
+        [2, 3],
+      ],
+      { heads: 1 },
+      'needs [B, T, C]',
+    ],
+    ['embedding', [[2], [3, 4, 5]], {}, 'needs weight [V, C]'],
+    [
+      'normalize',
+      [[4, 6], [2, 6], [5], [6]],
+      { statistics: 'batch', segments: 1, groups: 1 },
+      'needs one number a channel',
+    ],
     ['reshape', [[2, 3, 4]], { shape: '5x2' }, 'a sample cannot become [5, 2]'],
     ['reshape', [[2, 3, 4]], { shape: '12x' }, 'a sample cannot become'],
     ['max_pool', [[1, 2, 2, 1]], { size: 3, stride: 1 }, 'window of 3 is larger'],
