@@ -12,6 +12,7 @@ import { systemClock } from '#shared/platform/clock.ts';
 import { diskFiles, FileBlobStorage } from '#shared/platform/deno.ts';
 import type { ForgingArtifactSource } from '#shared/tezzeret/artifact-source.ts';
 import { openArtifacts } from '#shared/workbench/artifacts.ts';
+import { localKnowledge } from '#shared/workbench/knowledge-store.ts';
 import type { Workbench } from '#shared/workbench/open-run.ts';
 import { openServices, type Services } from '#shared/workbench/services.ts';
 import { openTuning } from '#shared/workbench/tuning.ts';
@@ -19,6 +20,8 @@ import type { TrainOutput } from './train-options.ts';
 
 /** Kernels verified on this machine, shared by all runs of the working folder. */
 const CACHE_FOLDER = '.esper/kernels';
+/** What policies learned, where no server keeps it. */
+const KNOWLEDGE_FOLDER = '.esper/knowledge';
 /** Longest wait for kernels that are still being stored or shared when the work is done. */
 const SETTLE_MS = 3000;
 
@@ -101,6 +104,7 @@ async function openBench(serverUrl: string | null, output: TrainOutput) {
     clock: systemClock,
     files: diskFiles,
     shaderDigest: digest,
+    knowledge: localKnowledge(new FileBlobStorage(KNOWLEDGE_FOLDER)),
   };
   return { workbench, artifacts };
 }

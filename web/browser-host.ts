@@ -13,6 +13,7 @@ import { memoryRunStorage } from '../shared/platform/memory.ts';
 import type { RunStorage } from '../shared/platform/platform.ts';
 import type { ForgingArtifactSource } from '../shared/tezzeret/artifact-source.ts';
 import { openArtifacts } from '../shared/workbench/artifacts.ts';
+import { localKnowledge } from '../shared/workbench/knowledge-store.ts';
 import { openServices } from '../shared/workbench/services.ts';
 import { WorkbenchSession } from '../shared/workbench/session.ts';
 import { openTuning } from '../shared/workbench/tuning.ts';
@@ -59,7 +60,10 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
           maxEntries: CACHE_ENTRIES,
           onNotice,
         });
-        return { backend, artifacts, services, clock: systemClock, files, shaderDigest: digest };
+        return {
+          ...{ backend, artifacts, services, clock: systemClock, files, shaderDigest: digest },
+          ...(storage ? { knowledge: localKnowledge(storage.blobs('knowledge')) } : {}),
+        };
       },
       storageOf(runId) {
         if (storage) return storage.run(runId);

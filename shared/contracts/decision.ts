@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { HealthSignal } from './health.ts';
+import { PolicyKnowledge } from './knowledge.ts';
 import { HeuristicSettings, PolicySpec } from './policy.ts';
 import { BlendMode, SeedSlotState } from './seed.ts';
 
@@ -124,6 +125,8 @@ export const Observation = z.object({
   siteScores: z.array(SiteScore).max(1024).optional(),
   /** Trials run at this look; absent: none were. */
   trials: z.array(TrialScore).max(16).optional(),
+  /** What the bandit knows; absent: it was not asked. */
+  knowledge: PolicyKnowledge.optional(),
 });
 export type Observation = z.infer<typeof Observation>;
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Decision } from './decision.ts';
 import { Contribution, Landscape } from './graft.ts';
 import { HealthSignal } from './health.ts';
+import { PolicyKnowledge } from './knowledge.ts';
 import { BlendMode, PACED_CURVES, SeedStage } from './seed.ts';
 
 /** A person's or a replayed log's intervention, applied between two steps. */
@@ -213,6 +214,17 @@ export const RunEvent = z.discriminatedUnion('type', [
     ...time,
     type: z.literal('alpha-landscape'),
     ...Landscape.shape,
+  }),
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('policy-knowledge'),
+    name: z.string(),
+    /** SHA-256 of the knowledge's canonical JSON. */
+    digest: z.string(),
+    source: z.enum(['server', 'local', 'none']),
+    /** All of it, so that the run can be repeated when the store has moved on. */
+    knowledge: PolicyKnowledge,
   }),
   z.object({
     ...base,

@@ -3,6 +3,7 @@
  * docs/policies.md has the rule, the formula, the source and the cost of each.
  */
 import { z } from 'zod';
+import { KnowledgeName } from './knowledge.ts';
 import { BlendMode } from './seed.ts';
 
 /**
@@ -161,6 +162,33 @@ export const ProbePolicy = z.strictObject({
   settings,
 });
 
+export const BanditPolicy = z.strictObject({
+  kind: z.literal('bandit'),
+  knowledge: KnowledgeName.default('default').describe(
+    'Name of what is known: read before the run, added to after it',
+  ),
+  exploration: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.5)
+    .describe('Widths of the confidence bound that are added to an expected reward'),
+  ridge: z
+    .number()
+    .gt(0)
+    .max(1e6)
+    .default(1)
+    .describe('Strength of the prior that every reward is 0'),
+  rent: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.1)
+    .describe("Taken off a seed's reward, times its share of the network's parameters"),
+  learn: z.boolean().default(true).describe('Add what this run taught'),
+  settings,
+});
+
 export const PolicySpec = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
@@ -172,6 +200,7 @@ export const PolicySpec = z
     GradMaxPolicy,
     TinyPolicy,
     ProbePolicy,
+    BanditPolicy,
   ])
   .prefault({ kind: 'heuristic' });
 export type PolicySpec = z.infer<typeof PolicySpec>;

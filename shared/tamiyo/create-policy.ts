@@ -2,6 +2,7 @@
 import { canonicalJson, sha256Hex } from '../base/canonical.ts';
 import type { Decision, Observation } from '../contracts/decision.ts';
 import type { PolicyKind, PolicySpec } from '../contracts/policy.ts';
+import { banditPolicy } from './bandit-policy.ts';
 import { manualPolicy, nonePolicy } from './fixed-policies.ts';
 import { gradMaxPolicy, tinyPolicy } from './guided-policies.ts';
 import { heuristicDigest, heuristicPolicy } from './heuristic-policy.ts';
@@ -21,6 +22,7 @@ export const POLICIES: Readonly<Record<PolicyKind, Policy>> = {
   gradmax: gradMaxPolicy,
   tiny: tinyPolicy,
   probe: probePolicy,
+  bandit: banditPolicy,
 };
 
 /** In-process policy for `policy.kind`; settings reach it in each observation. */

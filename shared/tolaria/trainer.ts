@@ -88,6 +88,8 @@ export interface TrainerOptions {
   backend: Backend;
   artifacts: ArtifactSource;
   decisions: DecisionSource | null;
+  /** Logged right after the start of a new run: what was read for it. */
+  firstEvents?: readonly NewEvent[];
   /** Measures what the policy asks for and plants what it computed. Absent: neither happens. */
   advisor?: PolicyAdvisor;
   blueprintOf(name: string): Blueprint;
@@ -242,6 +244,7 @@ export class Trainer {
       });
     }
     this.#logStart(false);
+    for (const event of this.#o.firstEvents ?? []) this.#emit(event);
     this.#takeSnapshot();
     await this.#flush();
   }

@@ -6,6 +6,7 @@ import { libraryNamesFor } from '../blueprints/library.ts';
 import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
+import type { PolicyKnowledge } from '../contracts/knowledge.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
 import { checkTokens } from '../data/tokens.ts';
@@ -16,10 +17,12 @@ import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
 import { sitesOf } from '../tolaria/growth-sites.ts';
 import { readInitialWeights } from '../tolaria/initial-weights.ts';
-import { parseEvent } from '../tolaria/run-log.ts';
+import { type NewEvent, parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
+import { type KnowledgeStore, serverKnowledge } from './knowledge-store.ts';
 import { policyMeasurements } from './policy-measurements.ts';
+import { keepLearned, readKnowledge, recordedKnowledge } from './run-knowledge.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 import { storedTwins } from './twins.ts';
@@ -33,6 +36,8 @@ export interface Workbench {
   clock: Clock;
   files: FileReader;
   shaderDigest: string;
+  /** Where policies keep what they learned when no server does. Absent: nowhere. */
+  knowledge?: KnowledgeStore;
 }
 
 export interface OpenRunOptions
@@ -85,6 +90,14 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       : null;
   let upload: RunUpload | null = null;
   const queued: RunEvent[] = [];
+  const stores = [
+    ...(services ? [serverKnowledge(services.client('tamiyo'))] : []),
+    ...(bench.knowledge ? [bench.knowledge] : []),
+  ];
+  const { first, knowledge } = await knowledgeFor(experiment, resume ? storage : null, stores);
+  /** Kept for what it teaches; only a run that its policy decided teaches anything. */
+  const seen: RunEvent[] | null =
+    experiment.policy.kind === 'bandit' && !options.schedule ? [] : null;
   const trainer = await Trainer.create(
     {
       ...options,
@@ -93,7 +106,8 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       backend: bench.backend,
       artifacts: bench.artifacts,
       decisions,
-      advisor: policyMeasurements(find),
+      advisor: policyMeasurements(find, knowledge),
+      firstEvents: first,
       blueprintOf: find,
       initialWeights,
       clock: bench.clock,
@@ -102,6 +116,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       onEvent: (event) => {
         if (upload) upload.add(event);
         else queued.push(event);
+        seen?.push(event);
         options.onEvent?.(event);
       },
     },
@@ -128,10 +143,30 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     dataset,
     earlier,
     async close() {
+      const end = seen?.at(-1);
+      if (seen && end?.type === 'run.finished' && end.status === 'done') {
+        await keepLearned(experiment, trainer.growth.sites, [...earlier, ...seen], stores);
+      }
       await upload?.close();
       trainer.dispose();
     },
   };
+}
+
+/** What the policy knows: as a resumed run recorded it, or as the stores have it now. */
+async function knowledgeFor(
+  { policy }: Experiment,
+  resumed: RunStorage | null,
+  stores: readonly KnowledgeStore[],
+): Promise<{ knowledge: PolicyKnowledge | null; first: NewEvent[] }> {
+  if (policy.kind !== 'bandit') return { knowledge: null, first: [] };
+  const recorded = resumed && recordedKnowledge((await resumed.events.readAll()).map(parseEvent));
+  if (recorded) return { knowledge: recorded, first: [] };
+  const { event, problem } = await readKnowledge(policy, stores);
+  const notice: NewEvent[] = problem
+    ? [{ type: 'notice', level: 'warning', message: problem }]
+    : [];
+  return { knowledge: event.knowledge, first: [event, ...notice] };
 }
 
 /** A resumed log ends at its checkpoint; what was measured beside the run since then is kept. */

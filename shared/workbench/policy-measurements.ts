@@ -1,19 +1,35 @@
 /** What the policies ask a run to measure, by policy: trials, or statistics and line searches. */
 import type { Blueprint } from '../contracts/blueprint.ts';
 import type { Observation } from '../contracts/decision.ts';
+import type { PolicyKnowledge } from '../contracts/knowledge.ts';
+import { wantsGrowth } from '../tamiyo/guided-policies.ts';
 import { probeCandidates } from '../tamiyo/probe-policy.ts';
 import type { AdvisorLook, PolicyAdvisor } from '../tolaria/policy-advisor.ts';
 import { successiveHalving } from '../tolaria/successive-halving.ts';
 import { GuidedGrowth } from './guided-growth.ts';
 
-/** The advisor of every policy; it does nothing for those that look at health signals alone. */
-export function policyMeasurements(blueprintOf: (name: string) => Blueprint): PolicyAdvisor {
+/**
+ * The advisor of every policy; it does nothing for those that look at health signals alone.
+ *
+ * @param knowledge What the bandit knows in this run.
+ */
+export function policyMeasurements(
+  blueprintOf: (name: string) => Blueprint,
+  knowledge: PolicyKnowledge | null = null,
+): PolicyAdvisor {
   const guided = new GuidedGrowth(blueprintOf);
   return {
-    measure: (seen, look) =>
-      seen.policy?.kind === 'probe'
-        ? runTrials(seen, look, blueprintOf)
-        : guided.measure(seen, look),
+    async measure(seen, look) {
+      switch (seen.policy?.kind) {
+        case 'probe':
+          return await runTrials(seen, look, blueprintOf);
+        case 'bandit':
+          // Only where it is needed: it would weigh down every question to a server.
+          return knowledge && wantsGrowth(seen) ? { knowledge } : {};
+        default:
+          return await guided.measure(seen, look);
+      }
+    },
     plant: (look) => guided.plant(look),
   };
 }

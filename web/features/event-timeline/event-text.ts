@@ -22,6 +22,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   'alpha-landscape': 'growth',
   contribution: 'growth',
   'policy-cost': 'growth',
+  'policy-knowledge': 'growth',
   governor: 'training',
   twin: 'growth',
   checkpoint: 'system',
@@ -74,6 +75,13 @@ export function eventText(event: RunEvent): string {
       return `Contributions (removal, Shapley): ${event.seeds
         .map((s) => `${s.seedId} ${formatMeasured(s.removal)}, ${formatMeasured(s.shapley)}`)
         .join('; ')}`;
+    case 'policy-knowledge': {
+      const arms = Object.keys(event.knowledge.arms).length;
+      const from = { server: 'the server', local: 'this machine', none: 'nowhere yet' }[
+        event.source
+      ];
+      return `Knowledge "${event.name}" of ${arms} arms from ${from}, ${event.digest.slice(0, 12)}…`;
+    }
     case 'policy-cost':
       return `Policy measured ${event.detail}: ${event.forwardRows} rows forward, ${event.backwardRows} backward`;
     case 'governor':

@@ -15,6 +15,7 @@ const POLICIES = [
   { value: 'gradmax', label: 'GradMax: largest gradient' },
   { value: 'tiny', label: 'TINY: widest bottleneck' },
   { value: 'probe', label: 'Probe: tries before it plants' },
+  { value: 'bandit', label: 'Bandit: learns from run to run' },
   { value: 'random', label: 'Random: by chance' },
   { value: 'uniform', label: 'Uniform: evenly spaced' },
   { value: 'manual', label: 'Manual: you decide' },
