@@ -97,6 +97,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '',
       'Examples:',
       '  npx esper export runs/a --format csv',
+      '  npx esper export runs/a --format onnx',
       '  npx esper export runs/a --format safetensors --out model.safetensors',
     ],
   },

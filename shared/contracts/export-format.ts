@@ -1,5 +1,6 @@
 /** Names of what a run can be exported to, with the words for people. */
 export const EXPORT_FORMAT_SUMMARIES = {
+  onnx: 'the network as it evaluates, for ONNX Runtime and other programs',
   safetensors: 'the weights by name, in the layouts of PyTorch',
   tensorboard: 'loss, accuracy and health over the steps, for tensorboard --logdir',
   csv: 'the same series as a table, a row for each step',

@@ -3,6 +3,7 @@ import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { ExportFormatName } from '../contracts/export-format.ts';
 import type { ExportedNetwork } from './exported-network.ts';
+import { onnxFile } from './onnx-file.ts';
 import { seriesOf } from './series.ts';
 import { seriesCsv } from './series-csv.ts';
 import { stateDictFile } from './state-dict-file.ts';
@@ -31,6 +32,11 @@ export interface ExportFormat {
 const encode = (text: string) => new TextEncoder().encode(text);
 
 export const EXPORT_FORMATS: Readonly<Record<ExportFormatName, ExportFormat>> = {
+  onnx: {
+    extension: 'onnx',
+    mediaType: 'application/octet-stream',
+    write: async (source) => onnxFile(await source.network(), source.runId),
+  },
   safetensors: {
     extension: 'safetensors',
     mediaType: 'application/octet-stream',

@@ -15,14 +15,26 @@ export interface ExportedNetwork {
   step: number;
   /** By schedule column: how far each seed is blended in. */
   alphas: readonly number[];
+  /** What was done to features before the network saw them: x' = (x - offset) * factor. */
+  scaling: RecordedScaling | null;
   /** Parameters by name, in our layouts. */
   values: ReadonlyMap<string, NamedArray>;
+}
+
+export interface RecordedScaling {
+  kind: string;
+  offset: readonly number[];
+  factor: readonly number[];
 }
 
 export interface NetworkState {
   experiment: Experiment;
   /** What the run recorded of its data. */
-  data: { input: readonly number[]; classes: readonly string[] };
+  data: {
+    input: readonly number[];
+    classes: readonly string[];
+    scaling?: RecordedScaling;
+  };
   step: number;
   growth: Pick<GrowthState, 'slots' | 'hostChanges'>;
   /** Of all replicas: shape [R, ...]. */
@@ -50,6 +62,7 @@ export function exportedNetwork(state: NetworkState, replica: number): ExportedN
   return {
     topology: topologyOf(experiment, shape, graftedSeeds(growth), growth.hostChanges),
     classes: data.classes,
+    scaling: data.scaling ?? null,
     step,
     alphas: alphasAt(growth, step),
     values,

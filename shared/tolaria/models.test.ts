@@ -7,6 +7,7 @@ import { stateDictFile } from '../export/state-dict-file.ts';
 import { ZOO, type ZooModel } from '../models/_test-zoo.ts';
 import { wantedTensors } from '../models/state-dict.ts';
 import { memoryRunStorage } from '../platform/memory.ts';
+import { optionsFor } from './_test-models.ts';
 import {
   advance,
   bits,
@@ -17,37 +18,9 @@ import {
   runTiny,
   stages,
   tensorBits,
-  tinyDataset,
-  tinyExperiment,
 } from './_test-run.ts';
 import { readInitialWeights } from './initial-weights.ts';
 import type { Trainer } from './trainer.ts';
-
-const SIZE = 8;
-
-function datasetFor({ classes, host, input }: ZooModel): Dataset {
-  const dataset = tinyDataset(input, classes, SIZE);
-  if (host.kind !== 'gpt') return dataset;
-  for (const split of [dataset.train, dataset.validation, dataset.test]) {
-    split.x.forEach((v, i) => {
-      split.x[i] = Math.abs(Math.round(v * 10)) % (host.vocabulary ?? classes);
-    });
-  }
-  return dataset;
-}
-
-const optionsFor = (model: ZooModel, more: Parameters<typeof tinyExperiment>[0] = {}) => ({
-  dataset: datasetFor(model),
-  experiment: tinyExperiment({
-    host: model.host,
-    steps: 12,
-    batchSize: 4,
-    intervalSteps: 2,
-    evaluateEverySteps: 6,
-    ...more,
-    growth: { trainingSteps: 2, alphaSteps: 2, holdingSteps: 2, slotsPerLayer: 1, ...more.growth },
-  }),
-});
 
 /** A layer in the middle and a blueprint that fits it. */
 function growthOf(trainer: Trainer) {

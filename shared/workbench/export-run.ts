@@ -57,7 +57,7 @@ async function liveNetwork({ experiment, run }: LiveRun) {
   const { dataset, trainer } = run;
   const state = {
     experiment,
-    data: { input: inputOf(dataset), classes: dataset.classes },
+    data: { input: inputOf(dataset), classes: dataset.classes, scaling: dataset.scaling },
     step: trainer.step,
     growth: trainer.growth.state,
     tensors: await trainer.runtime.exportTensors(),

@@ -69,7 +69,8 @@ async function newestCheckpoint(storage: RunStorage, folder: string): Promise<Ch
 function dataOf(events: readonly RunEvent[], folder: string) {
   for (const event of [...events].reverse()) {
     if (event.type !== 'run.started' || !event.data?.input) continue;
-    return { input: event.data.input, classes: event.data.classes };
+    const { classes, input, scaling } = event.data;
+    return { classes, input, scaling };
   }
   throw new InputError(
     `Cannot export the network of "${folder}": its log does not say what its rows look like; npx esper train --resume --out "${folder}" adds that`,

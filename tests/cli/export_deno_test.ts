@@ -51,6 +51,15 @@ Deno.test('a run is exported to every format, and to nothing it is not', async (
       assert.ok(tensors['fc1.weight']!.values.every((v) => Number.isFinite(v) && v !== 0));
     });
 
+    await t.step('onnx, named after the run', async () => {
+      const done = await esper(['export', 'runs/a', '--format', 'onnx'], { cwd });
+      assert.equal(done.code, 0, done.stderr);
+      const text = (await readFile(join(cwd, 'runs/a.onnx'))).toString('latin1');
+      for (const part of ['esper-workbench', 'Gemm', 'fc2.weight', 'logits', 'scaling']) {
+        assert.ok(text.includes(part), part);
+      }
+    });
+
     await t.step('csv', async () => {
       const args = ['export', 'runs/a', '--format', 'csv', '--out', 'a table.csv', '--json'];
       const done = await esper(args, { cwd });

@@ -42,6 +42,7 @@ const EXPORTS = [
   ['experiment', 'Experiment file', 'the settings, for esper train and for this page'],
   ['events', 'Event log', 'every decision, transition and measurement, a JSON line each'],
   ['safetensors', 'Weights', EXPORT_FORMAT_SUMMARIES.safetensors],
+  ['onnx', 'ONNX', EXPORT_FORMAT_SUMMARIES.onnx],
   ['csv', 'Table', EXPORT_FORMAT_SUMMARIES.csv],
   ['tensorboard', 'TensorBoard', EXPORT_FORMAT_SUMMARIES.tensorboard],
   ['json', 'Whole run', EXPORT_FORMAT_SUMMARIES.json],
