@@ -71,6 +71,14 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
         inMemory.set(runId, kept);
         return kept;
       },
+      listRuns: async () => (await storage?.listRuns()) ?? [...inMemory.keys()],
+      async removeRun(runId) {
+        const held = (await self.navigator.locks?.query())?.held ?? [];
+        if (held.some((lock) => lock.name === `esper.run.${runId}`)) return false;
+        inMemory.delete(runId);
+        await storage?.removeRun(runId);
+        return true;
+      },
       cacheStats: () =>
         artifacts?.stats().cache ?? { entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 },
     },

@@ -5,6 +5,7 @@
  */
 import { replaceEqualDeep } from '@tanstack/react-query';
 import { create } from 'zustand';
+import type { WorkReport } from '../shared/contracts/branch-protocol.ts';
 import type {
   AdapterReport,
   BoundaryImage,
@@ -55,6 +56,8 @@ export interface RunState {
   eventsDropped: number;
   boundary: BoundaryImage | null;
   predictions: PredictionReport | null;
+  /** Long work on stored runs. */
+  work: WorkReport | null;
   /** At most one a code. */
   notices: Notice[];
   toasts: Toast[];
@@ -72,6 +75,7 @@ export const INITIAL_RUN_STATE: RunState = {
   eventsDropped: 0,
   boundary: null,
   predictions: null,
+  work: null,
   notices: [],
   toasts: [],
   nextToastId: 1,
@@ -120,6 +124,8 @@ export function reduceMessage(state: RunState, message: EngineMessage, now: numb
       return { ...state, boundary: message.image };
     case 'predictions':
       return { ...state, predictions: message.report };
+    case 'work':
+      return { ...state, work: message.work };
     case 'notice':
       return withNotice(state, message);
     case 'cleared':

@@ -2,6 +2,7 @@
  * Messages between the page and the worker that trains. Plain structured-clone data: the page
  * never holds a GPUDevice and the worker never touches the DOM.
  */
+import type { BranchRequest, WorkReport } from './branch-protocol.ts';
 import type { DecisionAction } from './decision.ts';
 import type { Command, RunEvent } from './events.ts';
 import type { Experiment } from './experiment.ts';
@@ -33,7 +34,8 @@ export type EngineRequest =
   /** Grid resolution of the decision boundary; 0 turns it off. */
   | { kind: 'boundary'; resolution: number }
   /** The reply's value is an `ExportedFile`. */
-  | { kind: 'export'; format: ExportFormatName | 'events' | 'experiment' };
+  | { kind: 'export'; format: ExportFormatName | 'events' | 'experiment' }
+  | BranchRequest;
 
 /** What travels to the worker: the request and the id its reply will carry. */
 export interface EngineEnvelope {
@@ -186,6 +188,7 @@ export type EngineMessage =
       message: string;
     }
   | { kind: 'events'; events: RunEvent[] }
+  | { kind: 'work'; work: WorkReport | null }
   | { kind: 'boundary'; image: BoundaryImage }
   | { kind: 'predictions'; report: PredictionReport }
   /** The series and events so far are void: a reset or another run. */

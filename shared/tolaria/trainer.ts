@@ -849,13 +849,17 @@ export class Trainer {
     };
     this.#emit({ type: 'run.finished', ...summary });
     await this.#flush();
+    // The state saved above is the end: another save would only put an event after the last.
+    if (status !== 'failed') this.#saved = this.#mark();
     return summary;
   }
 
   /** Logs something that was measured beside the run and has no part in it. */
   async record(body: Extract<NewEvent, { type: 'twin' }>): Promise<void> {
+    const isSaved = this.#saved === this.#mark();
     this.#emit(body);
     await this.#flush();
+    if (isSaved) this.#saved = this.#mark();
   }
 
   #emit(body: Parameters<RunLog['add']>[1]): void {

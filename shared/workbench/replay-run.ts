@@ -130,7 +130,7 @@ export async function replayRun(
     }
     if (!stopped()) await trainTo(run.trainer, totalSteps, stopped);
     if (!stopped()) await orDiverged(() => run.trainer.applyCommands());
-    const end = surviving.findLast((e) => e.type !== 'twin');
+    const end = surviving.findLast((e) => e.type !== 'twin' && e.type !== 'checkpoint');
     if (!stopped() && end?.type === 'run.finished') {
       const now = await run.trainer.finish(end.status);
       for (const key of ['trainAccuracy', 'testAccuracy', 'parameters', 'digest'] as const) {

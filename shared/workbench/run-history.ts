@@ -45,7 +45,7 @@ export async function readHistory(storage: RunStorage): Promise<RunHistory> {
       `Cannot read event log line ${i + 1}: it is event ${event.seq} and must be event ${i}; a line is missing or was moved`,
     );
   });
-  const last = events.findLast((e) => e.type !== 'twin');
+  const last = events.findLast((e) => e.type !== 'twin' && e.type !== 'checkpoint');
   const done = last?.type === 'run.finished' && last.status !== 'interrupted';
   let scheduled = 0;
   for (const { checkpoint } of await storedCheckpoints(blobs, [CHECKPOINT, PREVIOUS_CHECKPOINT])) {

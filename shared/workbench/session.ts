@@ -18,6 +18,13 @@ import { NamedFiles } from '../platform/memory.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
 import type { StepMetrics } from '../tolaria/network-runtime.ts';
 import { EXPERIMENT_FILE } from '../tolaria/trainer.ts';
+import {
+  BranchDesk,
+  FILE_PREFIX,
+  type RunShelf,
+  type Sitting,
+  storedFiles,
+} from './branch-desk.ts';
 import { exportRun } from './export-run.ts';
 import { type OpenRun, openRun, type Workbench } from './open-run.ts';
 import { adapterReport, dataReport, evaluationMessage, networkReport } from './reports.ts';
@@ -32,16 +39,13 @@ const SAVE_MS = 4000;
 /** Device losses within this time after which the slow lane is taken. */
 const LOSS_WINDOW_MS = 120_000;
 const MAX_LOSSES = 3;
-const FILE_PREFIX = 'files/';
 
-export interface SessionHost {
+export interface SessionHost extends RunShelf {
   clock: Clock;
   /** A fresh backend: the GPU's, or the reference engine with a note why. */
   openBackend(avoidGpu: boolean): Promise<{ backend: Backend; note?: string }>;
   /** Everything else a run needs, for a backend. */
   openWorkbench(backend: Backend, files: NamedFiles): Promise<Workbench>;
-  /** Null where nothing can be kept. */
-  storageOf(runId: string): RunStorage | null;
   /** Cache figures for the page. */
   cacheStats(): EngineSnapshot['cache'];
 }
@@ -52,6 +56,7 @@ type Status = EngineSnapshot['status'];
 export class WorkbenchSession {
   #host: SessionHost;
   #emit: Emit;
+  #desk: BranchDesk;
   #bench: Workbench | null = null;
   #run: OpenRun | null = null;
   #runId = '';
@@ -79,6 +84,7 @@ export class WorkbenchSession {
   constructor(host: SessionHost, emit: Emit) {
     this.#host = host;
     this.#emit = emit;
+    this.#desk = new BranchDesk(host, emit);
   }
 
   /** Finds the adapter and says that nothing runs yet. Call once, before the first request. */
@@ -135,6 +141,10 @@ export class WorkbenchSession {
         return undefined;
       case 'export':
         return this.#export(request.format);
+      default:
+        return BranchDesk.opens(request)
+          ? this.#inTurn(() => this.#desk.handle(request, this.#sitting()))
+          : this.#desk.handle(request, this.#sitting());
     }
   }
 
@@ -158,8 +168,7 @@ export class WorkbenchSession {
 
   async #begin(experiment: Experiment, files: DroppedFile[], paused: boolean): Promise<void> {
     await this.#stopTraining();
-    const { clock } = this.#host;
-    const runId = `${experiment.name}-${experiment.seed}-${Math.floor(clock.wallTime()).toString(36)}`;
+    const runId = this.#newRunId(experiment);
     await this.#open(runId, experiment, files, false);
     const storage = this.#storage;
     if (storage) {
@@ -171,10 +180,38 @@ export class WorkbenchSession {
         this.#notice('warning', 'storage-full', messageOf(error));
       }
     }
+    await this.#desk.makeRoom(runId);
     this.#until = null;
     if (paused) this.#setStatus('paused');
     else this.#go();
     await this.#afterOpen();
+  }
+
+  #newRunId({ name, seed }: Experiment): string {
+    return `${name}-${seed}-${Math.floor(this.#host.clock.wallTime()).toString(36)}`;
+  }
+
+  /** What the desk for stored runs may do with this sitting. */
+  #sitting(): Sitting {
+    return {
+      bench: async (files) => ({
+        ...(this.#bench ?? (await this.#ensureBench(new NamedFiles([])))),
+        files,
+      }),
+      settled: async () => {
+        this.#need();
+        await this.#pause();
+        const run = this.#need();
+        // A finished run is saved already, and its log ends with its end.
+        if (!this.#isStatus('finished')) await this.#inQuiet(() => run.trainer.save());
+        return { runId: this.#runId, storage: this.#storage, run };
+      },
+      runId: () => this.#runId,
+      newRunId: (experiment) => this.#newRunId(experiment),
+      close: () => this.#closeRun(),
+      openStored: (runId) => this.#resumeStored(runId),
+      flush: () => this.#flush(),
+    };
   }
 
   async #resumeStored(runId: string): Promise<boolean> {
@@ -183,11 +220,7 @@ export class WorkbenchSession {
     if (!storage || !bytes) return false;
     await this.#stopTraining();
     const experiment = Experiment.parse(JSON.parse(new TextDecoder().decode(bytes)));
-    const files: DroppedFile[] = [];
-    for (const key of await storage.blobs.list(FILE_PREFIX)) {
-      const content = await storage.blobs.read(key);
-      if (content) files.push({ name: key.slice(FILE_PREFIX.length), bytes: content.buffer });
-    }
+    const files = await storedFiles(storage);
     const saved = (await storage.blobs.list('checkpoint')).length > 0;
     await this.#open(runId, experiment, files, saved);
     this.#replay();
