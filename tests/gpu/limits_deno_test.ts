@@ -181,6 +181,8 @@ function gpuSession() {
         ...{ files: new NamedFiles([]), shaderDigest: 'none' },
       }),
       storageOf: () => stored,
+      listRuns: async () => [],
+      removeRun: async () => true,
       cacheStats: () => ({ entries: 0, bytes: 0, hits: 0, misses: 0, evictions: 0 }),
     },
     (message) => messages.push(message),
