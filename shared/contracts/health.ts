@@ -24,6 +24,11 @@ export const HealthSignal = z.object({
   gradientVariance: measured,
   /** (|g_seed| / |g_host|) * sqrt(P_host / P_seed); null for a host layer. */
   gradientRatio: measured,
+  /**
+   * ||R||^2 / N: what of the change wished for at a Linear layer's output its own weights cannot make;
+   * null for seeds and where it is not measured. Absent in records from before it existed.
+   */
+  expressivityBottleneck: measured.optional(),
   /** Wall time per training step attributed to the layer, milliseconds; null where unmeasured. */
   latencyMs: measured,
 });

@@ -2,13 +2,15 @@
 import type { HostShape } from '../contracts/blueprint.ts';
 import type { HostLayer } from '../models/host.ts';
 import { layerInputs, type Topology } from './growing-network.ts';
-import { type GrowableLayer, hostShapeOf } from './kasmina-layer.ts';
+import { type GrowableLayer, hostShapeOf, isGrowable } from './kasmina-layer.ts';
 
 export interface FoldSite {
   /** The layer as it is now. */
   layer: GrowableLayer;
   /** The host as the seed sees it: its input is what the seed reads. */
   host: HostShape;
+  /** Why nothing folds into the layer, whatever the seed is; null: it may. */
+  obstacle: string | null;
   /** What lies between the layer whose input the seed reads and its own; null: it reads its own. */
   span: { before: string; activations: string[]; dropout: boolean } | null;
   /** Layers whose seeds would change shape if the units between the two layers became more. */
@@ -25,7 +27,7 @@ export function hostSite(host: HostShape): FoldSite {
           ...{ kind: 'conv2d', name, channels: host.outChannels, kernelSize: host.kernelSize },
           ...{ stride: host.stride, padding: host.padding },
         };
-  return { layer, host, span: null, neighbours: [] };
+  return { layer, host, obstacle: null, span: null, neighbours: [] };
 }
 
 /** @throws {RangeError} If the topology has no growable layer of that name. */
@@ -43,19 +45,37 @@ export function foldSite(
   return {
     layer,
     host: hostShapeOf(layer, axes.seeds),
+    obstacle: obstacleOf(layer) ?? (span && obstacleBefore(layers, span.before)),
     span,
     neighbours: span ? [span.before, ...after] : [],
   };
+}
+
+function obstacleOf(layer: GrowableLayer): string | null {
+  if (layer.kind !== 'linear' && layer.kind !== 'conv2d') {
+    return `its host, ${layer.kind} "${layer.name}", has no matrix of its own`;
+  }
+  if (layer.bias === false)
+    return `its host "${layer.name}" has no bias that could take the seed's`;
+  const isTied = layer.kind === 'linear' && layer.tied !== undefined;
+  return isTied ? `the matrix of its host "${layer.name}" is the table of an embedding` : null;
+}
+
+function obstacleBefore(layers: readonly HostLayer[], name: string): string | null {
+  const before = layers.find((l) => 'name' in l && l.name === name) as GrowableLayer;
+  return obstacleOf(before);
 }
 
 /** For each Linear layer right behind another: what is between them. */
 function spansOf(layers: readonly HostLayer[]): Map<string, FoldSite['span']> {
   const spans = new Map<string, FoldSite['span']>();
   let open: NonNullable<FoldSite['span']> | null = null;
+  let positionwise: boolean | undefined;
   for (const layer of layers) {
     switch (layer.kind) {
       case 'linear':
-        if (open) spans.set(layer.name, open);
+        if (open && positionwise === layer.positionwise) spans.set(layer.name, open);
+        positionwise = layer.positionwise;
         open = { before: layer.name, activations: [], dropout: false };
         break;
       case 'activation':
@@ -69,8 +89,4 @@ function spansOf(layers: readonly HostLayer[]): Map<string, FoldSite['span']> {
     }
   }
   return spans;
-}
-
-function isGrowable(layer: HostLayer): layer is GrowableLayer {
-  return layer.kind === 'linear' || layer.kind === 'conv2d';
 }

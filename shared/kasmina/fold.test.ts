@@ -69,6 +69,16 @@ describe('foldForm', () => {
     expect(got).toEqual({ kind: 'grafted', reason: expect.stringContaining(reason) });
   });
 
+  it.each<[HostLayer, string]>([
+    [{ kind: 'layer-norm', name: 'fc2', grows: true }, 'layer-norm "fc2", has no matrix'],
+    [{ kind: 'linear', name: 'fc2', units: 4, bias: false }, 'no bias'],
+  ])('says why nothing folds into %j', (layer, reason) => {
+    const layers = [...fc2.slice(0, 2), layer];
+    expect(form(libraryBlueprint('identity'), 'fc2', {}, layers)).toEqual({
+      ...{ kind: 'grafted', reason: expect.stringContaining(reason) },
+    });
+  });
+
   it('refuses widened units beside dropout, which they would be spared', () => {
     const layers = [...fc2.slice(0, 2), { kind: 'dropout', name: 'd', rate: 0.5 } as const];
     const made = libraryBlueprint('widen-3');

@@ -33,6 +33,7 @@ export function foldForm(seed: FoldableSeed, site: FoldSite): FoldForm {
   if (blendMode !== 'add' && blendMode !== 'replace') {
     return grafted(`blend mode "${blendMode}" is not linear in the host's output`);
   }
+  if (site.obstacle !== null) return grafted(site.obstacle);
   try {
     if (site.host.kind === 'conv2d') return kernelForm(seed, site.host, site);
     const form = denseForm(seed.blueprint, site.host, zerosOf);

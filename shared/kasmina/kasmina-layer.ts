@@ -7,6 +7,7 @@
  * FOSSILIZED) joins the output under its alpha; a seed in TRAINING is left out of the host's pass
  * and blended at full weight in a second, shadow pass that trains it alone.
  */
+import { hostOutputShape } from '../blueprints/ir.ts';
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
@@ -101,6 +102,11 @@ function imageHost(
     stride,
     padding,
   };
+}
+
+/** Feature axes of the layer's output for those of its input. */
+export function outputShapeOf(layer: GrowableLayer, input: readonly number[]): readonly number[] {
+  return hostOutputShape(hostShapeOf(layer, input));
 }
 
 /** Prefix of all parameter names of a seed. */

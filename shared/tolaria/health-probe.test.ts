@@ -59,13 +59,29 @@ async function byHand(runtime: NetworkRuntime) {
     sum((i) => dz[i]![k]! * x[2 * i]!),
     sum((i) => dz[i]![k]! * x[2 * i + 1]!),
   ]);
-  return { z, gradient, loss: mean(p.map((row, i) => -Math.log(row[y[i]!]!))) };
+  return { dz, z, gradient, loss: mean(p.map((row, i) => -Math.log(row[y[i]!]!))) };
+}
+
+/** ||R||^2 / N by orthogonal directions instead of normal equations. */
+function residual(inputs: readonly number[][], wished: readonly number[][]): number {
+  const basis: number[][] = [];
+  const dot = (a: readonly number[], b: readonly number[]) =>
+    a.reduce((s, v, i) => s + v * b[i]!, 0);
+  const without = (v: readonly number[]) =>
+    basis.reduce((rest, q) => rest.map((r, i) => r - dot(rest, q) * q[i]!), [...v]);
+  for (const column of inputs) {
+    const rest = without(column);
+    const length = Math.sqrt(dot(rest, rest));
+    basis.push(rest.map((v) => v / length));
+  }
+  const left = wished.map(without);
+  return left.reduce((sum, v) => sum + dot(v, v), 0) / wished[0]!.length;
 }
 
 describe('HealthProbe', () => {
   it('measures a layer as its definitions say', async () => {
     const { report, runtime } = await measured([], []);
-    const { gradient, loss, z } = await byHand(runtime);
+    const { dz, gradient, loss, z } = await byHand(runtime);
     expect(report.signals).toHaveLength(1);
     const [signal] = report.signals;
     expect(signal).toMatchObject({
@@ -83,6 +99,12 @@ describe('HealthProbe', () => {
     expect(signal!.gradientNorm).toBeCloseTo(norm, 6);
     expect(signal!.gradientVariance).toBeCloseTo(variance(gradient), 7);
     expect(report.hostLoss).toBeCloseTo(loss, 6);
+    const { x } = dataset.train;
+    const inputs = [0, 1, 2].map((k) => dz.map((_, i) => (k === 2 ? 1 : x[2 * i + k]!)));
+    const wished = [0, 1, 2].map((k) => column(dz, k).map((v) => -ROWS * v));
+    const bottleneck = residual(inputs, wished);
+    expect(bottleneck).toBeGreaterThan(0.01);
+    expect(signal!.expressivityBottleneck).toBeCloseTo(bottleneck, 4);
     expect(report.shadowLoss).toBeNull();
   });
 

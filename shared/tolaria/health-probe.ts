@@ -12,7 +12,9 @@ import { makePlan, type PlannedTensor } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { alphaColumns, growableLayers, trainingGraph } from '../kasmina/growing-network.ts';
 import { seedPrefix } from '../kasmina/kasmina-layer.ts';
+import { bottleneckOf, bottleneckSums } from './bottleneck-sums.ts';
 import { ControlBuffer } from './control-buffer.ts';
+import { latencyKey } from './latency-probe.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
 import { fillRow, type ScheduleRow, scheduleGroups } from './schedule.ts';
 
@@ -76,6 +78,9 @@ export class HealthProbe {
       ...[...t.seedOutputs].map(([id, s]) => [`seed/${id}`, s] as const),
     ];
     for (const [name, y] of measured) outputs[name] = graph.one('activation_stats', [y]);
+    for (const layer of growableLayers(topology.layers)) {
+      Object.assign(outputs, bottleneckSums(graph, layer.name));
+    }
     const count = arena.parameters.length;
     const gradients = graph.create('gradients', [arena.elements], {
       role: 'external',
@@ -113,8 +118,15 @@ export class HealthProbe {
     return new HealthProbe(runtime, experiment, executable, control, buffer, units);
   }
 
-  /** @param step The batch of this step is measured; its update has not been made yet. */
-  async measure(step: number, row: ScheduleRow): Promise<HealthReport> {
+  /**
+   * @param step The batch of this step is measured; its update has not been made yet.
+   * @param latencies Times to report, by {@link latencyKey}.
+   */
+  async measure(
+    step: number,
+    row: ScheduleRow,
+    latencies: ReadonlyMap<string, number | null> = new Map(),
+  ): Promise<HealthReport> {
     const { backend, groups, replicas, topology, arena } = this.#runtime;
     this.#control.write(step, 1, (out, at, s) =>
       fillRow(out, at, row, s, groups, this.#experiment.optimizer),
@@ -158,7 +170,10 @@ export class HealthProbe {
         ),
         ...gradientSignals(host),
         gradientRatio: null,
-        latencyMs: null,
+        expressivityBottleneck: bottleneckOf(
+          ...([layer.name, this.#experiment.batchSize, replicas, values, outputs] as const),
+        ),
+        latencyMs: latencies.get(latencyKey(layer.name, null)) ?? null,
       });
       for (const seed of topology.seeds.filter((s) => s.layerId === layer.name)) {
         const g = total(names.filter((n) => n.startsWith(`${seedPrefix(seed)}.`)));
@@ -170,7 +185,8 @@ export class HealthProbe {
           ...activationSignals(values.get(key), outputs[key], replicas, this.#units.get(key)!),
           ...gradientSignals(g),
           gradientRatio: ratio(g, host),
-          latencyMs: null,
+          expressivityBottleneck: null,
+          latencyMs: latencies.get(latencyKey(layer.name, seed.seedId)) ?? null,
         });
       }
     }

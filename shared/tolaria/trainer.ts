@@ -54,6 +54,7 @@ import { HealthProbe } from './health-probe.ts';
 import { type InitialWeights, setInitialWeights } from './initial-weights.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
+import { LatencyProbe } from './latency-probe.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { type PendingAction, studyPending } from './pending-studies.ts';
 import type { AdvisorLook, PolicyAdvisor } from './policy-advisor.ts';
@@ -141,6 +142,7 @@ export class Trainer {
   resumedEvents = 0;
   #o: TrainerOptions;
   #probe: HealthProbe | null = null;
+  #latency: LatencyProbe;
   #grafts: GraftStudy | null = null;
   #state: TrainerState;
   #snapshot: TrainerState | null = null;
@@ -160,6 +162,7 @@ export class Trainer {
     this.#o = options;
     this.experiment = experiment;
     this.runtime = new NetworkRuntime(options.backend, experiment, dataset, options.replicaSeeds);
+    this.#latency = new LatencyProbe(this.runtime, experiment, options.clock);
     this.log = new RunLog(options.storage?.events ?? null, options.onEvent);
     this.growth = new GrowthController({
       experiment,
@@ -522,7 +525,8 @@ export class Trainer {
     const { step } = this.#state;
     const seeds = this.growth.seeds();
     this.#probe ??= await HealthProbe.create(this.runtime, this.experiment);
-    const report = await this.#probe.measure(step, this.#rowAt(step));
+    await this.#latency.measureNext();
+    const report = await this.#probe.measure(step, this.#rowAt(step), this.#latency.times);
     this.signals = report.signals;
     this.#emit({ type: 'health', signals: report.signals });
     const { hostLoss, shadowLoss } = report;

@@ -38,7 +38,7 @@ function Heatmap({ signals }: { signals: readonly HealthSignal[] }) {
   // A signal that nothing here measures, such as the time on a device without clocks, has no column.
   const shown = SIGNAL_COLUMNS.map((column) => ({
     ...column,
-    values: signals.map((signal) => signal[column.key]),
+    values: signals.map((signal) => signal[column.key] ?? null),
   })).filter(({ values }) => values.some((value) => value !== null));
   return (
     <ScrollRegion className={styles['scroll']} label="Health signals">
@@ -63,8 +63,8 @@ function Heatmap({ signals }: { signals: readonly HealthSignal[] }) {
               {shown.map((column) => (
                 <Cell
                   key={column.key}
-                  value={signal[column.key]}
-                  strength={heat(signal[column.key], column.scale, column.values)}
+                  value={signal[column.key] ?? null}
+                  strength={heat(signal[column.key] ?? null, column.scale, column.values)}
                 />
               ))}
             </tr>

@@ -50,6 +50,13 @@ export const SIGNAL_COLUMNS: readonly SignalColumn[] = [
     scale: 'log',
   },
   {
+    key: 'expressivityBottleneck',
+    label: 'Bottleneck',
+    meaning:
+      'What of the change the loss wishes for at the layer’s output its own weights cannot make',
+    scale: 'log',
+  },
+  {
     key: 'latencyMs',
     label: 'Time, ms',
     meaning: 'Wall time of a training step spent in the layer',
