@@ -1,0 +1,39 @@
+/** The page of exactness.html: runs the shared properties and shows and publishes the verdicts. */
+import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { EXACTNESS } from '../exactness/properties.ts';
+
+export interface ExactnessReport {
+  adapter: string;
+  verdicts: { name: string; draw: number; failures: string[] }[];
+}
+
+declare global {
+  interface Window {
+    /** Settles when all properties were tried; rejects when there is no adapter. */
+    exactnessReport: Promise<ExactnessReport>;
+  }
+}
+
+/** One network of dense layers and one of convolutions. */
+const DRAWS = [12, 7];
+
+async function run(): Promise<ExactnessReport> {
+  const backend = await createGpuBackend(navigator.gpu);
+  const line = document.querySelector('#adapter');
+  if (line) line.textContent = backend.adapter.name;
+  const verdicts: ExactnessReport['verdicts'] = [];
+  for (const property of EXACTNESS) {
+    for (const draw of DRAWS) {
+      const failures = await property.failures(backend, draw).catch((e: unknown) => [String(e)]);
+      verdicts.push({ name: property.name, draw, failures });
+      const row = document.createElement('tr');
+      const shown = [property.name, String(draw), failures.join('; ') || 'holds'];
+      for (const text of shown) row.insertCell().textContent = text;
+      document.querySelector('#verdicts')?.append(row);
+    }
+  }
+  backend.dispose();
+  return { adapter: backend.adapter.name, verdicts };
+}
+
+window.exactnessReport = run();
