@@ -70,12 +70,6 @@ export async function runServer(args: string[]): Promise<number> {
       console.log(JSON.stringify(maskConfig(config), null, 2));
       return 0;
     }
-    if (config.ESPER_PROFILE === 'production') {
-      throw new InputError(
-        'Cannot use this configuration:\n  ESPER_PROFILE: this version serves the embedded ' +
-          'profile only; unset it or set ESPER_PROFILE=embedded',
-      );
-    }
   } catch (error) {
     console.error(messageOf(error));
     if (error instanceof InputError) return EXIT_CONFIG;
@@ -98,8 +92,12 @@ async function serve(config: Config): Promise<number> {
     wallTime: clock.wallTime,
   });
   const stop = new AbortController();
-  const { storage, close } = await openEmbedded(config, log);
-  const deps = appDeps(config, storage, stop.signal, log);
+  // The engines of the other profile are not even loaded.
+  const { storage, services, close } =
+    config.ESPER_PROFILE === 'production'
+      ? await (await import('./production.ts')).openProduction(config, log)
+      : { ...(await openEmbedded(config, log)), services: () => [] };
+  const deps = { ...appDeps(config, storage, stop.signal, log), services };
   for (const name of new Set([...LIBRARY_NAMES, ...CATALOGUE])) {
     await registerBlueprint(deps.meta, libraryBlueprint(name), clock.wallTime());
   }

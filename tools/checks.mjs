@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { denoEnvironment, findDeno } from '../cli/deno-binary.mjs';
 import { runDoctor } from './doctor.mjs';
+import { engineProblem, suiteSize } from './production.mjs';
 import { findBrowser } from './system-checks.mjs';
 import { readJunit, readPlaywright, readVitest } from './test-report.mjs';
 import { buildWeb } from './web-build.mjs';
@@ -22,6 +23,7 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
  * @property {(text: string) => import('./test-report.mjs').Count} [report] Reads the file that the
  *   command was told to write; without it the step counts as one test.
  * @property {() => string | null} [skip] Why there is nothing to do.
+ * @property {() => number} [skippedTests] How many tests that leaves out. One, if absent.
  *
  * @typedef {object} Check
  * @property {string} name For `--only` and `--skip`.
@@ -50,7 +52,13 @@ const denoTests = () => sources(/_deno_test\.ts$/);
 
 /** Entry points and tests that only Deno runs, and tools written for it. */
 function denoPrograms() {
-  const programs = ['cli/main.ts', 'server/main.ts'].filter((file) => existsSync(join(ROOT, file)));
+  const programs = [
+    'cli/main.ts',
+    'cli/job-runner.ts',
+    'server/main.ts',
+    'server/data-copy.ts',
+    'tests/production/production_engine_test.ts',
+  ].filter((file) => existsSync(join(ROOT, file)));
   return [...programs, ...sources(/^tools\/[^/]+(?<!\.test)\.ts$/), ...denoTests()];
 }
 
@@ -136,6 +144,23 @@ export const CHECKS = [
         skip: () => (denoTests().length > 0 ? null : 'there are no *_deno_test.ts files'),
       },
     ],
+  },
+  {
+    name: 'production',
+    title: 'Contract suites on PostgreSQL, Redis and S3',
+    steps: (reportFile) => [
+      {
+        command: () => node('tools/production.mjs', '--engines-only', '--junit', reportFile),
+        report: readJunit,
+        skip: engineProblem,
+        skippedTests: suiteSize,
+      },
+    ],
+  },
+  {
+    name: 'audit',
+    title: 'Known faults of the packages',
+    steps: () => [{ command: () => node('tools/audit.mjs') }],
   },
   {
     name: 'build',

@@ -43,7 +43,7 @@ async function runStep(step, reportFile) {
   if (step.label) console.log(`- ${step.label}`);
   if (reason !== null) {
     console.log(`skipped: ${reason}`);
-    return { ...noTests(), skipped: 1 };
+    return { ...noTests(), skipped: step.skippedTests?.() ?? 1 };
   }
   if (step.run) return (await step.run()) ? { ...noTests(), passed: 1 } : countOf(1, null, noTests);
   rmSync(reportFile, { force: true });

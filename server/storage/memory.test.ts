@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#shared/platform/clock.ts';
+import { MemoryBlobStorage } from '#shared/platform/memory.ts';
+import { BLOB_STORE_CONTRACT } from '../../tests/server/blob-store-contract.ts';
 import { JOB_QUEUE_CONTRACT } from '../../tests/server/job-queue-contract.ts';
 import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../../tests/server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../../tests/server/meta-store-contract.ts';
@@ -70,5 +72,11 @@ describe('MemoryMessageLog', () => {
     const clock = new ManualClock();
     const log = new MemoryMessageLog(() => clock.now(), CONTRACT_LIMITS);
     await run({ log, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
+  });
+});
+
+describe('MemoryBlobStorage', () => {
+  it.each(BLOB_STORE_CONTRACT)('$name', async ({ run }) => {
+    await run(new MemoryBlobStorage());
   });
 });

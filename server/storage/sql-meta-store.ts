@@ -106,6 +106,9 @@ class SqlRecordTable implements RecordTable {
   }
 }
 
+/** Events in one statement: a round trip each would take most of the time. */
+const INSERTS = 100;
+
 const RUN = `SELECT position, id, body, created_at AS "createdAt", updated_at AS "updatedAt",
   accepted_through AS "acceptedThrough", epoch, finished FROM runs`;
 
@@ -153,13 +156,11 @@ class SqlRunTable implements RunTable {
         const sql = 'DELETE FROM events WHERE run = ? AND seq >= ?';
         await tx.run(sql, run.position, plan.dropFrom);
       }
-      for (const { seq, body, isFinish } of plan.insert) {
+      for (let at = 0; at < plan.insert.length; at += INSERTS) {
+        const rows = plan.insert.slice(at, at + INSERTS);
         await tx.run(
-          'INSERT INTO events (run, seq, body, is_finish) VALUES (?, ?, ?, ?)',
-          run.position,
-          seq,
-          body,
-          isFinish ? 1 : 0,
+          `INSERT INTO events (run, seq, body, is_finish) VALUES ${rows.map(() => '(?, ?, ?, ?)').join(', ')}`,
+          ...rows.flatMap(({ seq, body, isFinish }) => [run.position, seq, body, isFinish ? 1 : 0]),
         );
       }
       await tx.run(

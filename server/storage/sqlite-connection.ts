@@ -17,6 +17,7 @@ import { stat } from 'node:fs/promises';
 import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
 import { InputError, messageOf, StorageFullError } from '#shared/base/errors.ts';
 import type { Clock } from '#shared/platform/platform.ts';
+import { Samples } from './samples.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 
 /** Milliseconds a writer waits for another process's transaction. */
@@ -37,7 +38,7 @@ export class SqliteConnection {
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
   readonly #statements = new Map<string, StatementSync>();
-  #acquireMs: number[] = [];
+  readonly #acquireMs = new Samples(ACQUIRE_SAMPLES);
   #timeouts = 0;
   #errors = 0;
   #lastErrorAt: number | null = null;
@@ -144,8 +145,7 @@ export class SqliteConnection {
       this.#lastFailedAcquire = this.#clock.now();
       throw error;
     }
-    this.#acquireMs.push(this.#clock.now() - started);
-    if (this.#acquireMs.length > ACQUIRE_SAMPLES) this.#acquireMs.shift();
+    this.#acquireMs.add(this.#clock.now() - started);
   }
 
   /** A full disk may have rolled back already, and then there is nothing to roll back. */
@@ -157,15 +157,13 @@ export class SqliteConnection {
 
   /** Quantiles and counts for DatabaseStats. */
   async measure() {
-    const sorted = [...this.#acquireMs].sort((a, b) => a - b);
-    const quantile = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] ?? null;
     const pageCount = this.get<{ page_count: number }>('PRAGMA page_count')?.page_count ?? 0;
     const pageSize = this.get<{ page_size: number }>('PRAGMA page_size')?.page_size ?? 0;
     const failedAt = this.#lastFailedAcquire;
     const isUnhealthy = failedAt !== null && this.#clock.now() - failedAt < 10_000;
     return {
-      acquire_p50_ms: quantile(0.5),
-      acquire_p99_ms: quantile(0.99),
+      acquire_p50_ms: this.#acquireMs.quantile(0.5),
+      acquire_p99_ms: this.#acquireMs.quantile(0.99),
       timeouts_total: this.#timeouts,
       errors_total: this.#errors,
       last_error_at: this.#lastErrorAt,

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '#shared/base/errors.ts';
 import { ManualClock, systemClock } from '#shared/platform/clock.ts';
+import { FileBlobStorage } from '#shared/platform/deno.ts';
 import type { Clock } from '#shared/platform/platform.ts';
+import { BLOB_STORE_CONTRACT } from '../../tests/server/blob-store-contract.ts';
 import { JOB_QUEUE_CONTRACT } from '../../tests/server/job-queue-contract.ts';
 import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../../tests/server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../../tests/server/meta-store-contract.ts';
@@ -132,6 +134,10 @@ for (const { name, run } of MESSAGE_LOG_CONTRACT) {
       await run({ log, leaseMs: 1000, pass: (ms) => clock.advance(ms) });
       await db.close();
     }));
+}
+
+for (const { name, run } of BLOB_STORE_CONTRACT) {
+  Deno.test(`FileBlobStorage ${name}`, () => inFolder((dir) => run(new FileBlobStorage(dir))));
 }
 
 Deno.test('SqliteDatabase keeps statements of others out of a transaction', () =>

@@ -18,7 +18,11 @@ export const GroupName = Topic;
 
 export const MessagePublish = z.strictObject({
   /** What the message is about; readers see it, the order of a topic does not depend on it. */
-  key: z.string().max(200).default(''),
+  key: z
+    .string()
+    .max(200)
+    .regex(/^\P{Cc}*$/u, 'must have no control characters')
+    .default(''),
   body: z.unknown(),
 });
 export type MessagePublish = z.infer<typeof MessagePublish>;

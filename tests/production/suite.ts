@@ -1,0 +1,216 @@
+/**
+ * The contract suites on the engines of the production profile. tools/production.mjs starts the
+ * engines and says where they are; every case gets a name of its own in each of them.
+ */
+import assert from 'node:assert/strict';
+import pg from 'pg';
+import { systemClock } from '#shared/platform/clock.ts';
+import { BullJobQueue } from '../../server/storage/bullmq-jobs.ts';
+import { UnavailableError } from '../../server/storage/ports.ts';
+import { PostgresDatabase } from '../../server/storage/postgres-database.ts';
+import { connectRedis, whenReady } from '../../server/storage/redis-connection.ts';
+import { RedisEventBus, RedisMessageLog } from '../../server/storage/redis-messages.ts';
+import { S3BlobStorage } from '../../server/storage/s3-blob-storage.ts';
+import { SqlMetaStore } from '../../server/storage/sql-meta-store.ts';
+import { BLOB_STORE_CONTRACT } from '../server/blob-store-contract.ts';
+import { JOB_QUEUE_CONTRACT } from '../server/job-queue-contract.ts';
+import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../server/message-log-contract.ts';
+import { META_STORE_CONTRACT } from '../server/meta-store-contract.ts';
+import { KILL_CASES } from './kill-cases.ts';
+
+export interface ProductionCase {
+  name: string;
+  run(): Promise<void>;
+}
+
+export const env = (name: string): string => {
+  const value = Deno.env.get(name);
+  if (!value) throw new Error(`${name} is not set: run npm run test:production`);
+  return value;
+};
+
+let next = 0;
+const fresh = (what: string) => `${what}${Deno.pid}x${next++}`;
+
+async function withPostgres(
+  work: (db: PostgresDatabase, url: string) => Promise<void>,
+  options: { max?: number; timeoutMs?: number } = {},
+): Promise<void> {
+  const schema = fresh('t');
+  const admin = new pg.Client({ connectionString: env('DATABASE_URL') });
+  await admin.connect();
+  await admin.query(`CREATE SCHEMA ${schema}`);
+  const url = `${env('DATABASE_URL')}?options=${encodeURIComponent(`-c search_path=${schema}`)}`;
+  const db = await PostgresDatabase.open({
+    ...{ url, max: 5, timeoutMs: 2000, clock: systemClock },
+    ...options,
+  });
+  try {
+    await work(db, url);
+  } finally {
+    await db.close();
+    await admin.query(`DROP SCHEMA ${schema} CASCADE`);
+    await admin.end();
+  }
+}
+
+type Redis = ReturnType<typeof connectRedis>;
+
+async function withRedis(count: number, work: (all: Redis[]) => Promise<void>): Promise<void> {
+  const settings = { url: env('REDIS_URL'), timeoutMs: 2000 };
+  const all = Array.from({ length: count }, (_, i) => connectRedis(settings, i > 0));
+  try {
+    for (const one of all) await whenReady(one, 5000);
+    await work(all);
+  } finally {
+    for (const one of all) one.disconnect();
+  }
+}
+
+async function withS3(
+  work: (storage: S3BlobStorage) => Promise<void>,
+  secretKey = env('S3_SECRET_KEY'),
+  prepare = true,
+): Promise<void> {
+  const storage = new S3BlobStorage({
+    endpoint: env('S3_ENDPOINT'),
+    bucket: fresh('bucket'),
+    accessKey: env('S3_ACCESS_KEY'),
+    secretKey,
+    timer: systemClock,
+    timeoutMs: 10_000,
+    retries: 2,
+  });
+  try {
+    if (prepare) await storage.prepare();
+    await work(storage);
+  } finally {
+    storage.client.close();
+  }
+}
+
+const pass = (ms: number) => systemClock.sleep(ms);
+
+export const SUITE: readonly ProductionCase[] = [
+  ...META_STORE_CONTRACT.map(({ name, run }) => ({
+    name: `SqlMetaStore on PostgreSQL ${name}`,
+    run: () => withPostgres((db) => run(new SqlMetaStore(db))),
+  })),
+  ...BLOB_STORE_CONTRACT.map(({ name, run }) => ({
+    name: `S3BlobStorage ${name}`,
+    run: () => withS3(run),
+  })),
+  ...MESSAGE_LOG_CONTRACT.map(({ name, run }) => ({
+    name: `RedisMessageLog ${name}`,
+    run: () =>
+      withRedis(1, async ([redis]) => {
+        const log = new RedisMessageLog(redis as Redis, CONTRACT_LIMITS, fresh('log'));
+        await run({ log, pass, leaseMs: 300 });
+      }),
+  })),
+  ...JOB_QUEUE_CONTRACT.map(({ name, run }) => ({
+    name: `BullJobQueue ${name}`,
+    run: () =>
+      withRedis(2, async ([redis, connection]) => {
+        const queue = new BullJobQueue({
+          redis: redis as Redis,
+          connection: connection as Redis,
+          now: () => Date.now(),
+          newFence: () => crypto.randomUUID(),
+          prefix: fresh('jobs'),
+        });
+        await run({ queue, pass, leaseMs: 800 });
+        await queue.close();
+      }),
+  })),
+  {
+    name: 'the store refuses a wrong secret, and the client does not hide it',
+    run: () =>
+      withS3(
+        async (storage) => {
+          await assert.rejects(storage.read('a'), /403/);
+        },
+        'another-secret',
+        false,
+      ),
+  },
+  {
+    name: 'the object store refuses bytes that are not those that were signed',
+    run: () =>
+      withS3(async (storage) => {
+        await storage.write('a', new TextEncoder().encode('one'));
+        const bad = { 'x-amz-content-sha256': '0'.repeat(64) };
+        const path = `/${storage.bucket}/a`;
+        const body = new TextEncoder().encode('two');
+        await assert.rejects(
+          storage.client.request(path, { method: 'PUT', body, headers: bad }),
+          /40\d/,
+        );
+        assert.deepEqual(await storage.read('a'), new TextEncoder().encode('one'));
+      }),
+  },
+  {
+    name: 'a wake-up reaches subscribers of another process',
+    run: () =>
+      withRedis(4, async ([p1, s1, p2, s2]) => {
+        const channel = fresh('bus');
+        const [one, two] = [
+          new RedisEventBus(p1 as Redis, s1 as Redis, channel),
+          new RedisEventBus(p2 as Redis, s2 as Redis, channel),
+        ];
+        let rings = 0;
+        two.subscribe('t', () => rings++);
+        await pass(200);
+        await one.publish('t');
+        await one.publish('other');
+        await pass(200);
+        assert.equal(rings, 1);
+      }),
+  },
+  {
+    name: 'a pool whose connections are all held answers within a second and says saturated',
+    run: () =>
+      withPostgres(
+        async (db) => {
+          let let_go = () => {};
+          const held = new Promise<void>((resolve) => {
+            let_go = resolve;
+          });
+          const holders = [1, 2].map(() =>
+            db.transact(null, async (tx) => {
+              await tx.get('SELECT 1 AS one');
+              await held;
+            }),
+          );
+          await pass(100);
+          const started = performance.now();
+          const waiting = db.get('SELECT 1 AS one');
+          waiting.catch(() => undefined);
+          const busy = await db.measure();
+          assert.deepEqual([busy.status, busy.waiting, busy.checked_out], ['saturated', 1, 2]);
+          await assert.rejects(waiting, UnavailableError);
+          assert.ok(performance.now() - started < 1000);
+          assert.equal((await db.measure()).status, 'unhealthy');
+          let_go();
+          await Promise.all(holders);
+          // Nothing leaked: both connections work again.
+          assert.deepEqual(await db.get('SELECT 1 AS one'), { one: 1 });
+          const after = await db.measure();
+          assert.deepEqual([after.checked_out, after.waiting, after.timeouts_total], [0, 0, 1]);
+        },
+        { max: 2, timeoutMs: 300 },
+      ),
+  },
+  {
+    name: 'a database of a newer version is refused; servers that start together share one schema',
+    run: () =>
+      withPostgres(async (db, url) => {
+        const options = { url, max: 2, timeoutMs: 2000, clock: systemClock };
+        const others = await Promise.all([1, 2, 3].map(() => PostgresDatabase.open(options)));
+        for (const other of others) await other.close();
+        await db.run('UPDATE schema_version SET version = 99');
+        await assert.rejects(PostgresDatabase.open(options), /schema 99, this version knows/);
+      }),
+  },
+  ...KILL_CASES,
+];
