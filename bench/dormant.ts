@@ -14,20 +14,39 @@ import { Trainer } from '#shared/tolaria/trainer.ts';
 import { interleaved, median, pairedRatio, type Timed } from './measure.ts';
 
 export interface DormantResult {
+  host: DormantHost;
   slots: number;
   dispatches: number;
   /** Whether kernels, constants and grids are those without slots, one by one. */
   identical: boolean;
   milliseconds: number;
-  /** Step time relative to no slots: median and middle half of the paired ratios. */
+  /** Step time relative to no slots: median of the paired ratios and its 95 % interval. */
   ratio: number;
   low: number;
   high: number;
 }
 
 const SLOTS = [0, 1, 4, 16] as const;
-const FEATURES = 512;
-const ROWS = 256;
+
+/** Hosts whose slots are measured. */
+export const DORMANT_HOSTS = {
+  linear: {
+    title: 'Linear 512→256→256→10, batch 128',
+    input: [512],
+    rows: 256,
+    batch: 128,
+    host: { kind: 'mlp', hidden: [256, 256], activation: 'relu' },
+  },
+  conv: {
+    title: 'Conv2d 3×3 64→64 at 32×32, batch 32',
+    input: [32, 32, 64],
+    rows: 64,
+    batch: 32,
+    host: { kind: 'cnn', channels: [64], activation: 'relu' },
+  },
+} as const;
+
+export type DormantHost = keyof typeof DORMANT_HOSTS;
 
 /** Keeps what the last training plan became. */
 class WatchedBackend extends GpuBackend {
@@ -48,43 +67,49 @@ class WatchedBackend extends GpuBackend {
   }
 }
 
-function dataset(): Dataset {
+function dataset(name: DormantHost): Dataset {
+  const { input, rows } = DORMANT_HOSTS[name];
+  const features = input.reduce((n: number, d) => n * d, 1);
   const part = (size: number): DataPart => {
     const random = new RandomStream(1, 'bench/dormant');
-    const x = Float32Array.from({ length: size * FEATURES }, () => random.normal());
+    const x = Float32Array.from({ length: size * features }, () => random.normal());
     return { x, y: Uint32Array.from({ length: size }, (_, i) => i % 10), size };
   };
+  const image = input.length === 3 ? ([input[0], input[1], input[2]] as const) : null;
   return {
-    ...{ name: 'noise', features: FEATURES, imageShape: null, source: 'noise' },
+    ...{ name: 'noise', features, source: 'noise' },
+    imageShape: image ? [...image] : null,
     classes: Array.from({ length: 10 }, (_, k) => `class ${k}`),
-    ...{ train: part(ROWS), validation: part(16), test: part(16) },
+    ...{ train: part(rows), validation: part(16), test: part(16) },
     scaling: { kind: 'none', offset: [], factor: [] },
   };
 }
 
-function experiment(slots: number): Experiment {
+function experiment(name: DormantHost, slots: number): Experiment {
+  const { batch, host } = DORMANT_HOSTS[name];
   return Experiment.parse({
-    ...{ name: 'dormant', steps: 1_000_000, batchSize: 128 },
+    ...{ name: 'dormant', steps: 1_000_000, batchSize: batch },
     // Only named here: the rows are given.
     data: { source: 'moons' },
-    host: { kind: 'mlp', hidden: [256, 256], activation: 'relu' },
+    host,
     policy: { kind: 'none' },
     growth: slots === 0 ? { enabled: false } : { slotsPerLayer: slots },
   });
 }
 
-/** Step of a Linear 512→256→256→10 host, batch 128, by number of dormant slots a layer. */
+/** Training step of a host by number of dormant slots a layer. */
 export async function measureDormant(
   gpu: GpuBackend,
+  name: DormantHost,
   samples: number,
   minMs: number,
 ): Promise<DormantResult[]> {
   const backend = new WatchedBackend(gpu.device, gpu.adapter, { quads: gpu.quads });
   const runs: { trainer: Trainer; list: NonNullable<WatchedBackend['training']>['list'] }[] = [];
-  const data = dataset();
+  const data = dataset(name);
   for (const slots of SLOTS) {
     const trainer = await Trainer.create({
-      ...{ runId: `dormant-${slots}`, experiment: experiment(slots), dataset: data, backend },
+      ...{ runId: `dormant-${slots}`, experiment: experiment(name, slots), dataset: data, backend },
       artifacts: { provide: () => Promise.reject(new Error('no seed germinates here')) },
       ...{ decisions: null, blueprintOf: libraryBlueprint, clock: systemClock, storage: null },
       shaderDigest: 'none',
@@ -100,7 +125,7 @@ export async function measureDormant(
       await backend.idle();
     },
   }));
-  const times = await interleaved(works, samples, 3 * minMs, true);
+  const times = await interleaved(works, samples, minMs, true);
   const bare = runs[0]!.list;
   const results = runs.map(({ trainer, list }, i) => {
     const same = list.every((d, k) => {
@@ -109,7 +134,7 @@ export async function measureDormant(
     });
     trainer.dispose();
     return {
-      ...{ slots: SLOTS[i]!, dispatches: list.length },
+      ...{ host: name, slots: SLOTS[i]!, dispatches: list.length },
       identical: same && list.length === bare.length,
       milliseconds: median(times[i]!),
       ...pairedRatio(times[i]!, times[0]!),

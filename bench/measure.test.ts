@@ -16,7 +16,11 @@ describe('pairedRatio()', () => {
   it('pairs samples of one round', () => {
     // The machine is half as fast in the second round: the ratio does not notice.
     expect(pairedRatio([2, 4, 2, 2], [1, 2, 1, 1])).toEqual({ ratio: 2, low: 2, high: 2 });
-    expect(pairedRatio([1, 2, 3, 4], [1, 1, 1, 1])).toEqual({ ratio: 2.5, low: 2, high: 4 });
+    expect(pairedRatio([1, 2, 3, 4], [1, 1, 1, 1])).toEqual({ ratio: 2.5, low: 1, high: 4 });
+    // 95 % interval of the median of 25: the 8th to the 18th (ranks from 1).
+    const many = Array.from({ length: 25 }, (_, i) => i + 1);
+    const ones = many.map(() => 1);
+    expect(pairedRatio(many, ones)).toEqual({ ratio: 13, low: 8, high: 18 });
   });
 });
 
@@ -102,7 +106,7 @@ describe('peerRatios()', () => {
     const rows = text.split('\n').slice(2);
     expect(rows).toHaveLength(1);
     expect(rows[0]!.split('|').map((c) => c.trim())).toEqual([
-      ...['', 'lin', 'a', 'raw', '2.00', '3.00', '1.50×', ''],
+      ...['', 'lin', 'a', 'raw', '2.00', '3.00', '1.50×', '', ''],
     ]);
   });
 });

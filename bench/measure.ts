@@ -60,10 +60,19 @@ export async function interleaved(
   return times;
 }
 
-/** Median of the paired ratios `a / b` and the interval that covers the middle half of them. */
+/**
+ * Median of the paired ratios `a / b` and its 95 % confidence interval by order statistics, which
+ * assumes nothing of how times are distributed.
+ */
 export function pairedRatio(a: readonly number[], b: readonly number[]) {
   const ratios = a.map((v, i) => v / b[i]!).sort((p, q) => p - q);
-  const at = (share: number) =>
-    ratios[Math.min(ratios.length - 1, Math.floor(share * ratios.length))]!;
-  return { ratio: median(ratios), low: at(0.25), high: at(0.75) };
+  const n = ratios.length;
+  // The number of samples below the median is binomial(n, 1/2).
+  const reach = 0.98 * Math.sqrt(n);
+  const at = (rank: number) => ratios[Math.min(n - 1, Math.max(0, rank))]!;
+  return {
+    ratio: median(ratios),
+    low: at(Math.floor(n / 2 - reach)),
+    high: at(Math.ceil(n / 2 + reach) - 1),
+  };
 }

@@ -23,7 +23,9 @@ export const STANDARD: Readonly<Record<string, WorkloadSpec & { title: string }>
     dims: [784, 256, 128, 10],
   },
   cnn: { title: 'train CNN 28×28, 16 and 32 channels, batch 64', ...CNN },
+  mm300: { title: 'matrix product 300³', kind: 'mm', n: 300 },
   lin_odd: { title: 'Linear 300→77, batch 100', kind: 'lin', b: 100, i: 300, o: 77 },
+  lin_few: { title: 'Linear 512→256, batch 8', kind: 'lin', b: 8, i: 512, o: 256 },
   conv_odd: {
     title: 'Conv 3×3 20→36, 9 × 19×19, all gradients',
     kind: 'convfb',
@@ -31,6 +33,10 @@ export const STANDARD: Readonly<Record<string, WorkloadSpec & { title: string }>
     C: 20,
     O: 36,
     H: 19,
+  },
+  mlp_deep: {
+    ...{ title: 'train MLP 32-128-128-128-10, batch 64', kind: 'mlp', b: 64 },
+    dims: [32, 128, 128, 128, 10],
   },
 };
 

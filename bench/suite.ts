@@ -1,9 +1,15 @@
 /** Everything `esper bench` measures, as data. One adapter, one process, samples in turn. */
+import { Autotuner } from '#shared/engine/gpu/autotuner.ts';
 import type { GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
-import { type DormantResult, measureDormant } from './dormant.ts';
+import type { KernelTime } from '#shared/engine/plan/backend.ts';
+import { type ActiveResult, measureActive } from './active-seeds.ts';
+import { DORMANT_HOSTS, type DormantResult, measureDormant } from './dormant.ts';
+import { type FirstStepResult, measureFirstStep } from './first-step.ts';
 import { FixedStep } from './fixed-step.ts';
+import { type CallCounts, countCalls } from './gpu-calls.ts';
 import { interleaved, iterationsFor, median, type Timed } from './measure.ts';
 import { openPeak } from './peak.ts';
+import { measureScaling, type ScalingResult } from './scaling.ts';
 import { dataOf, flopsOf, STANDARD } from './standard.ts';
 import { mlpModel, openWorkload } from './workloads.ts';
 
@@ -16,6 +22,13 @@ export interface WorkloadResult {
   /** Share of the multiply-add peak measured around it. */
   peakShare: number;
   dispatches: number;
+  /** WebGPU calls of one submit of four iterations, by method. */
+  calls: CallCounts;
+  /** Bytes of intermediate tensors, and without reuse of their memory. */
+  arenaBytes: number;
+  withoutReuseBytes: number;
+  /** Time of each kernel of one iteration; null: it was not asked for. */
+  profile: KernelTime[] | null;
 }
 
 export interface ReplicaResult {
@@ -28,6 +41,8 @@ export interface ReplicaResult {
 
 export interface BenchReport {
   type: 'bench.finished';
+  /** `Deno` or `Chromium`. */
+  runtime: string;
   adapter: string;
   adapterKind: string;
   /** Whether the subgroup variants of the kernels were available. */
@@ -37,11 +52,21 @@ export interface BenchReport {
   /** Best multiply-add rate seen, GFLOP/s. */
   peakGflops: number;
   workloads: WorkloadResult[];
+  firstSteps: FirstStepResult[];
   dormant: DormantResult[];
+  active: ActiveResult[];
   replicas: ReplicaResult[];
+  scaling: ScalingResult[];
+  /** It was stopped: what is here was measured, the rest is missing. */
+  interrupted: boolean;
 }
 
 export interface BenchOptions {
+  runtime: string;
+  /** Also times every kernel of the training workloads. */
+  profile: boolean;
+  /** Opens a new device, for what only happens once on one. */
+  open(): Promise<GpuBackend>;
   samples: number;
   /** Least milliseconds of one sample. */
   minMs: number;
@@ -53,41 +78,100 @@ export interface BenchOptions {
   stop: AbortSignal;
 }
 
+/** Steps over which the time of a kernel is averaged. */
+const PROFILED_STEPS = 50;
 const REPLICAS = [1, 2, 4, 8, 16, 32, 64] as const;
 const NETWORKS: readonly (readonly number[])[] = [
   [2, 64, 64, 3],
   [64, 32, 10],
 ];
 
+/** Longest that the kernel variants of one plan are timed before it is measured. */
+const TUNING_MS = 20_000;
+/** Samples of the paired comparisons, in samples of the others. */
+const PAIRED = 3;
+
+/** Measures section by section; stopped, it returns what it has. */
 export async function runSuite(backend: GpuBackend, o: BenchOptions): Promise<BenchReport> {
+  backend.tuner = new Autotuner({
+    ...{ adapter: backend.adapter.name, shaderDigest: 'bench', budgetMs: TUNING_MS },
+  });
   const peak = await openPeak(backend);
   const report: BenchReport = {
     type: 'bench.finished',
-    ...{ adapter: backend.adapter.name, adapterKind: backend.adapter.kind },
+    ...{ runtime: o.runtime, adapter: backend.adapter.name, adapterKind: backend.adapter.kind },
     ...{ quads: backend.quads, date: o.date, samples: o.samples },
     peakGflops: await peak(),
-    ...{ workloads: [], dormant: [], replicas: [] },
+    ...{ workloads: [], firstSteps: [], dormant: [], active: [], replicas: [], scaling: [] },
+    interrupted: false,
   };
-  const ids = o.only.length > 0 ? o.only : Object.keys(STANDARD);
-  for (const id of ids) {
-    if (o.stop.aborted) return report;
-    o.onProgress(STANDARD[id]!.title);
-    report.workloads.push(await measureWorkload(backend, id, o, peak));
+  for (const [title, measure] of sections(backend, o, peak, report)) {
+    if (o.stop.aborted) {
+      report.interrupted = true;
+      break;
+    }
+    o.onProgress(title);
+    await measure();
   }
   report.peakGflops = Math.max(
     report.peakGflops,
     ...report.workloads.map((w) => w.gflops / w.peakShare),
   );
-  if (o.only.length > 0) return report;
-  if (o.stop.aborted) return report;
-  o.onProgress('dormant seed slots');
-  report.dormant = await measureDormant(backend, 3 * o.samples, o.minMs);
-  for (const dims of NETWORKS) {
-    if (o.stop.aborted) return report;
-    o.onProgress(`replicas of MLP ${dims.join('-')}`);
-    report.replicas.push(...(await measureReplicas(backend, dims, o)));
-  }
   return report;
+}
+
+/** What there is to measure: a title and the work, which adds to the report. */
+function sections(
+  backend: GpuBackend,
+  o: BenchOptions,
+  peak: () => Promise<number>,
+  report: BenchReport,
+): [string, () => Promise<void>][] {
+  const { minMs, samples } = o;
+  const ids = o.only.length > 0 ? o.only : Object.keys(STANDARD);
+  const workloads = ids.map((id): [string, () => Promise<void>] => [
+    STANDARD[id]!.title,
+    async () => {
+      report.workloads.push(await measureWorkload(backend, id, o, peak));
+    },
+  ]);
+  if (o.only.length > 0) return workloads;
+  return [
+    ...workloads,
+    ...['mlp_s', 'mlp_m', 'cnn'].map((id): [string, () => Promise<void>] => [
+      `the first step: ${STANDARD[id]!.title}`,
+      async () => {
+        report.firstSteps.push(await measureFirstStep(o.open, id));
+      },
+    ]),
+    ...(['linear', 'conv'] as const).map((host): [string, () => Promise<void>] => [
+      `dormant seed slots: ${DORMANT_HOSTS[host].title}`,
+      async () => {
+        // A convolution takes long enough that a sample need not be many steps.
+        const [count, least] =
+          host === 'linear' ? [PAIRED * samples, PAIRED * minMs] : [samples, minMs];
+        report.dormant.push(...(await measureDormant(backend, host, count, least)));
+      },
+    ]),
+    [
+      'active seeds',
+      async () => {
+        report.active = await measureActive(backend, PAIRED * samples, minMs);
+      },
+    ],
+    ...NETWORKS.map((dims): [string, () => Promise<void>] => [
+      `replicas of MLP ${dims.join('-')}`,
+      async () => {
+        report.replicas.push(...(await measureReplicas(backend, dims, o)));
+      },
+    ]),
+    ...(['batch', 'width', 'depth'] as const).map((axis): [string, () => Promise<void>] => [
+      `step time against ${axis}`,
+      async () => {
+        report.scaling.push(...(await measureScaling(backend, axis, samples, minMs)));
+      },
+    ]),
+  ];
 }
 
 async function measureWorkload(
@@ -111,9 +195,15 @@ async function measureWorkload(
     }
     const milliseconds = median(times);
     const gflops = flopsOf(spec) / (milliseconds * 1e6);
+    const calls = await countCalls(() => workload.run(4));
+    const { memory } = workload.executable.plan;
+    const trains = workload.runLoss !== undefined;
     return {
       ...{ id, title, milliseconds, fastest: Math.min(...times), gflops },
       ...{ peakShare: gflops / median(peaks), dispatches: workload.dispatches },
+      ...{ calls, arenaBytes: memory.arenaBytes, withoutReuseBytes: memory.withoutReuseBytes },
+      profile:
+        o.profile && trains ? await backend.profile(workload.executable, PROFILED_STEPS) : null,
     };
   } finally {
     workload.dispose();

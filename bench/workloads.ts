@@ -42,6 +42,7 @@ export interface WorkloadData {
 
 /** A workload ready to run. */
 export interface Workload {
+  executable: Executable;
   dispatches: number;
   /** `n` iterations, resolved when the device is done. */
   run(n: number): Promise<void>;
@@ -100,6 +101,7 @@ class Product {
     const bindings = { buffers: this.#buffers, scheduleBase: 12, scheduleColumns: 4 };
     const executable: Executable = await backend.prepare(plan, bindings);
     return {
+      executable,
       dispatches: executable.dispatchCount,
       async run(n) {
         backend.run(executable, n);
@@ -163,6 +165,7 @@ async function training(backend: Backend, s: WorkloadSpec, d: WorkloadData): Pro
     parameter: parametersOf(s, d),
   });
   return {
+    executable: step.executable,
     dispatches: step.executable.dispatchCount,
     run: (n) => step.run(n),
     runLoss: (n) => step.losses(n),

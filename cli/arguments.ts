@@ -108,6 +108,8 @@ export function parseArguments(args: readonly string[]): Invocation {
         samples: integer('samples', values['samples'], 1, MAX_SAMPLES) ?? DEFAULT_SAMPLES,
         write: text(values['write']),
         peers: text(values['peers']),
+        browser: !!values['browser'],
+        profile: !!values['profile'],
       };
       return { command: 'bench', options, json: !!values.json };
     }

@@ -1,7 +1,7 @@
 /** `esper bench`: measures the engine on this machine's adapter and reports it. */
 import { InputError, NoAdapterError } from '#shared/base/errors.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
-import { createGpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
+import { createGpuBackend, type GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
 import { markdownReport, type PeerTable, terminalReport } from '../bench/report.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
@@ -41,42 +41,113 @@ async function readPeers(path: string): Promise<PeerTable> {
   return { table };
 }
 
-/**
- * Runs the benchmarks; with `write` also writes the page.
- *
- * @param note Told what is being measured, a line each.
- * @returns The report and its text for a terminal.
- * @throws {InputError} Unknown workload or unreadable file.
- * @throws {NoAdapterError} No usable adapter.
- */
-export async function runBench(
-  options: BenchCommandOptions,
-  note: (message: string) => void,
-  stop: AbortSignal,
-): Promise<{ report: BenchReport; text: string }> {
-  checkNames(options.only);
-  const peers = options.peers === null ? null : await readPeers(options.peers);
-  const backend = await createGpuBackend(navigator.gpu).catch((error: unknown) => {
+/** What one run of the suite is asked, in any runtime. */
+function suiteOptions(options: BenchCommandOptions) {
+  return {
+    ...{ samples: options.samples, minMs: MIN_MS, only: options.only, profile: options.profile },
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+async function openBackend(): Promise<GpuBackend> {
+  return await createGpuBackend(navigator.gpu).catch((error: unknown) => {
     if (!(error instanceof NoAdapterError)) throw error;
     throw new NoAdapterError(
       'Cannot find a graphics adapter: type "npx esper doctor --install", which says what is ' +
         'missing and installs a driver where it can',
     );
   });
+}
+
+async function measureHere(
+  options: BenchCommandOptions,
+  note: (message: string) => void,
+  stop: AbortSignal,
+): Promise<BenchReport> {
+  const backend = await openBackend();
   try {
-    const report = await runSuite(backend, {
-      ...{ samples: options.samples, minMs: MIN_MS, only: options.only, stop },
+    return await runSuite(backend, {
+      ...{ ...suiteOptions(options), runtime: 'Deno', open: openBackend, stop },
       onProgress: (what) => note(`measuring ${what}`),
-      date: new Date().toISOString().slice(0, 10),
     });
-    if (options.write !== null && !stop.aborted) {
-      const beside = peers ? ' --peers FILE' : '';
-      const command = `npx esper bench --write ${options.write}${beside}`;
-      await Deno.writeTextFile(options.write, markdownReport(report, command, peers));
-      note(`written to ${options.write}`);
-    }
-    return { report, text: terminalReport(report) };
   } finally {
     backend.dispose();
   }
+}
+
+/** The same suite in Chromium, by a Node process that opens the page. */
+async function measureInBrowser(
+  options: BenchCommandOptions,
+  note: (message: string) => void,
+  stop: AbortSignal,
+): Promise<BenchReport> {
+  const asked = JSON.stringify({ ...suiteOptions(options), runtime: 'Chromium' });
+  const script = new URL('../bench/browser-run.mjs', import.meta.url).pathname;
+  const child = new Deno.Command(Deno.env.get('ESPER_NODE') ?? 'node', {
+    ...{ args: [script, asked], stdout: 'piped', stderr: 'inherit' },
+  }).spawn();
+  // A terminal's Ctrl-C reaches the process by itself; a second one does no harm.
+  stop.addEventListener('abort', () => child.kill('SIGINT'));
+  let report: BenchReport | null = null;
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  for await (const line of lines) {
+    const said = JSON.parse(line) as { measuring?: string; report?: BenchReport };
+    if (said.measuring) note(`measuring in Chromium: ${said.measuring}`);
+    if (said.report) report = said.report;
+  }
+  await child.status;
+  if (!report) {
+    throw new InputError(
+      'Cannot measure in the browser: type "npx esper doctor", which says whether Chromium is there and offers an adapter',
+    );
+  }
+  return report;
+}
+
+/** Cuts text into lines. */
+class TextLineStream extends TransformStream<string, string> {
+  constructor() {
+    let rest = '';
+    super({
+      transform(chunk, out) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) out.enqueue(line);
+      },
+      flush(out) {
+        if (rest) out.enqueue(rest);
+      },
+    });
+  }
+}
+
+/**
+ * Runs the benchmarks, with `browser` in Chromium as well; with `write` also writes the page. Stopped,
+ * it reports and writes what was measured by then.
+ *
+ * @param note Told what is being measured, a line each.
+ * @returns A report for each runtime and their text for a terminal.
+ * @throws {InputError} Unknown workload, unreadable file or no browser.
+ * @throws {NoAdapterError} No usable adapter.
+ */
+export async function runBench(
+  options: BenchCommandOptions,
+  note: (message: string) => void,
+  stop: AbortSignal,
+): Promise<{ reports: BenchReport[]; text: string }> {
+  checkNames(options.only);
+  const peers = options.peers === null ? null : await readPeers(options.peers);
+  const reports = [await measureHere(options, note, stop)];
+  if (options.browser && !stop.aborted) reports.push(await measureInBrowser(options, note, stop));
+  if (options.write !== null) {
+    const flags = [
+      ...(options.browser ? ['--browser'] : []),
+      ...(options.profile ? ['--profile'] : []),
+      ...(peers ? ['--peers FILE'] : []),
+    ];
+    const command = ['npx esper bench --write', options.write, ...flags].join(' ');
+    await Deno.writeTextFile(options.write, markdownReport(reports, command, peers));
+    note(`written to ${options.write}`);
+  }
+  return { reports, text: terminalReport(reports) };
 }

@@ -63,6 +63,10 @@ function permissions(args) {
     // Packages that ask for other variables see them unset instead of failing.
     '--ignore-env',
     ...(hosts.length > 0 ? [`--allow-net=${hosts.join(',')}`] : []),
+    // The browser is driven by a Node program of ours.
+    ...(args[0] === 'bench' && args.includes('--browser')
+      ? [`--allow-run=${process.execPath}`]
+      : []),
   ];
 }
 
@@ -85,7 +89,7 @@ async function main(args) {
   const config = ['--quiet', '--config', join(root, 'deno.json')];
   const entry = join(root, 'cli', 'main.ts');
   return runForeground(findDeno(), ['run', ...config, ...permissions(args), entry, ...args], {
-    env: denoEnvironment(),
+    env: { ...denoEnvironment(), ESPER_NODE: process.execPath },
   });
 }
 

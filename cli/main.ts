@@ -125,8 +125,8 @@ function verdict({ json, options }: Extract<Invocation, { command: 'verdict' }>)
 function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Promise<number> {
   return stoppable(json, 'stopping', createOutput, async (output, stop) => {
     const { runBench } = await import('./bench-command.ts');
-    const { report, text } = await runBench(options, (message) => output.note(message), stop);
-    console.log(json ? JSON.stringify(report) : text.trimEnd());
+    const { reports, text } = await runBench(options, (message) => output.note(message), stop);
+    console.log(json ? reports.map((r) => JSON.stringify(r)).join('\n') : text.trimEnd());
     return stop.aborted ? EXIT.interrupted : EXIT.done;
   });
 }

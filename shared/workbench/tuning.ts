@@ -4,9 +4,9 @@ import { GpuBackend } from '../engine/gpu/gpu-backend.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 
 /** Longest that a new plan waits for measurements: the first step must not be late. */
-const BUDGET_MS = 400;
+export const BUDGET_MS = 400;
 /** Longest of a whole session; what is left has its turn in the next one. */
-const TOTAL_MS = 1500;
+export const TOTAL_MS = 1500;
 
 export interface TuningOptions {
   /** Null: choices are kept in memory only. */

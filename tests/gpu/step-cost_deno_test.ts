@@ -3,6 +3,7 @@
  * slots, and the replica axis where there is one replica. And that replicas do not touch each other.
  */
 import assert from 'node:assert/strict';
+import { countCalls } from '../../bench/gpu-calls.ts';
 import type { Experiment } from '../../shared/contracts/experiment.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
@@ -21,7 +22,6 @@ import {
   tinyExperiment,
   wholeLife,
 } from '../../shared/tolaria/_test-run.ts';
-import { countCalls } from './gpu-calls.ts';
 
 interface Encoded {
   pipeline: GPUComputePipeline;

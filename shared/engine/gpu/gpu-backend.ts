@@ -11,6 +11,7 @@ import type {
   Backend,
   DeviceBuffer,
   Executable,
+  KernelTime,
   PlanBindings,
   Tuning,
   TuningRecord,
@@ -19,6 +20,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { TileSource } from './autotuner.ts';
 import { openDevice } from './device.ts';
 import { PipelineCache } from './pipeline-cache.ts';
+import { profileList } from './profiler.ts';
 import { Readback } from './readback.ts';
 
 /** Dispatches per submit; bounds how long the device works without a break. */
@@ -275,6 +277,12 @@ export class GpuBackend implements Backend {
       pass.end();
       device.queue.submit([encoder.finish()]);
     }
+  }
+
+  profile(executable: Executable, times: number): Promise<KernelTime[]> {
+    this.#alive();
+    const { list } = executable as GpuExecutable;
+    return profileList(this.device, this.#readback, list, times);
   }
 
   async idle(): Promise<void> {

@@ -70,6 +70,16 @@ export interface Tuning {
   honour(record: TuningRecord): void;
 }
 
+/** Time of one dispatch of a plan, by the device's own clock. */
+export interface KernelTime {
+  /** Shader. */
+  kernel: string;
+  /** Workgroups in x, y, z. */
+  grid: number[];
+  /** Mean of one run; null: unmeasured, the device has no clock. */
+  milliseconds: number | null;
+}
+
 export interface Backend {
   /** Null or absent: there is nothing to choose. */
   readonly tuning?: Tuning | null;
@@ -108,6 +118,11 @@ export interface Backend {
   prepare(plan: Plan, bindings: PlanBindings): Promise<Executable>;
   /** Runs a plan `times` times in a row, in one submit; returns before the device is done. */
   run(executable: Executable, times: number): void;
+  /**
+   * Runs a plan `times` times as `run` does, to the same bits, and times each of its dispatches; slower
+   * than `run`. Absent: nothing can be timed.
+   */
+  profile?(executable: Executable, times: number): Promise<KernelTime[]>;
   /** Resolves when the device has done everything submitted. */
   idle(): Promise<void>;
   dispose(): void;
