@@ -62,7 +62,8 @@ export function openDataFile(file: DroppedFile): void {
 /** File names the draft's data source reads that were not dropped on this page. */
 export function missingFiles({ draft, files }: Pick<DraftState, 'draft' | 'files'>): string[] {
   const has = new Set(files.map((file) => file.name));
-  return dataFiles(draft.data).filter((name) => !has.has(name));
+  const weights = draft.initialWeights === undefined ? [] : [draft.initialWeights];
+  return [...dataFiles(draft.data), ...weights].filter((name) => !has.has(name));
 }
 
 function dataFiles(data: DataSpec): string[] {

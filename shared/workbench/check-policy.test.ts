@@ -43,4 +43,10 @@ it('refuses gradient-guided growth where its units could not do what they were c
   expect(check({ kind: 'gradmax' })).not.toThrow();
   expect(check({ kind: 'tiny' })).toThrow('set "growth.reach" to "span"');
   expect(check({ kind: 'tiny' }, { reach: 'span' })).not.toThrow();
+  const experiment = Experiment.parse({
+    ...{ name: 'p', data: { source: 'moons' }, policy: { kind: 'gradmax' } },
+  });
+  expect(() => checkPolicy(experiment, ['fc1', 'bn1'], ['bn1'])).toThrow(
+    '"gradmax" looks at the gradient of a layer\'s matrix, and "bn1" has none; leave it out of "growth.layers"',
+  );
 });

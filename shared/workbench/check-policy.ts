@@ -5,10 +5,15 @@ import type { Experiment } from '../contracts/experiment.ts';
 
 /**
  * @param layers Names of the layers that carry slots.
+ * @param plain Names of those among them that have no matrix of their own: norm and attention.
  * @throws {InputError} Naming the entry and what there is:
  *   `Cannot use "policy.schedule[0].layer": there is no layer "fc9"; slots are on fc1, fc2`
  */
-export function checkPolicy(experiment: Experiment, layers: readonly string[]): void {
+export function checkPolicy(
+  experiment: Experiment,
+  layers: readonly string[],
+  plain: readonly string[] = [],
+): void {
   const { growth, policy } = experiment;
   if (!growth.enabled) return;
   const refuse = (key: string, why: string): never => {
@@ -42,6 +47,13 @@ export function checkPolicy(experiment: Experiment, layers: readonly string[]): 
       refuse(
         'kind',
         `"${policy.kind}" computes units that are added to their host; set "growth.blendMode" to "add"`,
+      );
+    }
+    const [without] = plain;
+    if (without !== undefined) {
+      refuse(
+        'kind',
+        `"${policy.kind}" looks at the gradient of a layer's matrix, and "${without}" has none; leave it out of "growth.layers"`,
       );
     }
     if (policy.kind === 'tiny' && growth.reach !== 'span') {

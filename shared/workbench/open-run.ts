@@ -12,10 +12,11 @@ import { type Dataset, loadDataset } from '../data/dataset.ts';
 import { checkTokens } from '../data/tokens.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
+import { growableLayers } from '../kasmina/growing-network.ts';
 import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
 import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
-import { sitesOf } from '../tolaria/growth-sites.ts';
+import { layersOf, sitesOf } from '../tolaria/growth-sites.ts';
 import { readInitialWeights } from '../tolaria/initial-weights.ts';
 import { type NewEvent, parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
@@ -74,6 +75,9 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
   checkPolicy(
     withBlueprints(experiment),
     sitesOf(experiment, dataset).map((site) => site.layerId),
+    growableLayers(layersOf(experiment, dataset))
+      .filter((layer) => layer.kind !== 'linear' && layer.kind !== 'conv2d')
+      .map((layer) => layer.name),
   );
   checkTokens(experiment, dataset);
   const weights = experiment.initialWeights;

@@ -64,7 +64,7 @@ const linear: Lowering = (d, c) => {
       N4: n / 4,
       N: weight.shape.at(-1)!,
       X_STRIDE: x.replicaStride / 4,
-      W_STRIDE: c.parameterElements / 4,
+      W_STRIDE: weight.replicaStride / 4,
       ...(blend ? { ...controlConstants(c), ALPHA: Number(d.attrs['alpha']) } : {}),
     },
     bindings: [
@@ -107,7 +107,7 @@ const linearCrossEntropy: Lowering = (d, c) => {
       F4: k / 4,
       X_STRIDE: x.replicaStride / 4,
       Y_STRIDE: labels.replicaStride,
-      W_STRIDE: c.parameterElements / 4,
+      W_STRIDE: weight.replicaStride / 4,
       ...(smoothing > 0 ? { SMOOTHING: smoothing } : {}),
     },
     bindings: [
@@ -145,7 +145,7 @@ const linearGradInput: Lowering = (d, c) => {
       M: m,
       K4: k / 4,
       N4: n / 4,
-      W_STRIDE: c.parameterElements / 4,
+      W_STRIDE: weight.replicaStride / 4,
     },
     bindings: [
       read(dy, c),
