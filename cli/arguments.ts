@@ -6,7 +6,7 @@ import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/ex
 import { closestWord } from '#shared/data/closest-word.ts';
 import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
-import { type BlueprintOptions, parseHost } from './blueprint-options.ts';
+import { type BlueprintOptions, parseHost, parsePipeline } from './blueprint-options.ts';
 import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import {
@@ -87,9 +87,16 @@ export function parseArguments(args: readonly string[]): Invocation {
     case 'blueprint': {
       expectAtMost('blueprint', positionals, 1);
       const host = text(values['host']);
+      const compile = text(values['compile']);
+      const target = positionals[0] ?? null;
+      if (compile !== null && target === null) {
+        throw new InputError(
+          'Option "--compile" needs a blueprint: npx esper blueprint widen-8 --compile standard',
+        );
+      }
       const options = {
-        target: positionals[0] ?? null,
-        host: host === null ? null : parseHost(host),
+        ...{ target, host: host === null ? null : parseHost(host) },
+        compile: compile === null ? null : parsePipeline(compile),
       };
       return { command: 'blueprint', options, json: !!values.json };
     }

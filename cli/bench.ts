@@ -11,6 +11,7 @@ import { createReferenceBackend } from '#shared/engine/reference/reference-backe
 import { systemClock } from '#shared/platform/clock.ts';
 import { diskFiles, FileBlobStorage } from '#shared/platform/deno.ts';
 import type { ForgingArtifactSource } from '#shared/tezzeret/artifact-source.ts';
+import { warmHitRate } from '#shared/tezzeret/kernel-cache.ts';
 import { openArtifacts } from '#shared/workbench/artifacts.ts';
 import { localKnowledge } from '#shared/workbench/knowledge-store.ts';
 import type { Workbench } from '#shared/workbench/open-run.ts';
@@ -19,7 +20,7 @@ import { openTuning } from '#shared/workbench/tuning.ts';
 import type { TrainOutput } from './train-options.ts';
 
 /** Kernels verified on this machine, shared by all runs of the working folder. */
-const CACHE_FOLDER = '.esper/kernels';
+export const CACHE_FOLDER = '.esper/kernels';
 /** What policies learned, where no server keeps it. */
 const KNOWLEDGE_FOLDER = '.esper/knowledge';
 /** Longest wait for kernels that are still being stored or shared when the work is done. */
@@ -49,6 +50,13 @@ export class Bench {
     if (!open) return;
     const { artifacts, workbench } = open;
     await Promise.race([artifacts.settled(), systemClock.sleep(SETTLE_MS)]);
+    const { cache } = artifacts.stats();
+    const asked = cache.hits + cache.misses;
+    const warm = warmHitRate(cache);
+    if (asked > 0) {
+      const rate = warm === null ? '' : `, ${(100 * warm).toFixed(1)} % of those asked for before`;
+      this.#output.note(`kernel cache: ${cache.hits} of ${asked} found${rate}`);
+    }
     workbench.services?.close();
     workbench.backend.dispose();
   }

@@ -1,12 +1,19 @@
 /** Options of `esper blueprint`, and how a host is written on the command line. */
 import { InputError } from '#shared/base/errors.ts';
-import { type HostShape, HostShape as HostShapeSchema } from '#shared/contracts/blueprint.ts';
+import {
+  type HostShape,
+  HostShape as HostShapeSchema,
+  type Pipeline,
+  Pipeline as Pipelines,
+} from '#shared/contracts/blueprint.ts';
 
 export interface BlueprintOptions {
   /** A file or a name of the library; null: list the library. */
   target: string | null;
   /** Null: one host of each kind. */
   host: HostShape | null;
+  /** Null: it is shown only. */
+  compile: Pipeline | null;
 }
 
 /** Hosts that are shown when none is asked for. */
@@ -42,6 +49,15 @@ export function parseHost(text: string): HostShape {
   if (parsed?.success) return parsed.data;
   throw new InputError(
     `Option "--host" is "${text}": write linear:IN,OUT or conv2d:HEIGHTxWIDTHxIN,OUT[,KERNEL,STRIDE,PADDING]`,
+  );
+}
+
+/** @throws {InputError} If there is no pipeline of that name. */
+export function parsePipeline(text: string): Pipeline {
+  const parsed = Pipelines.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new InputError(
+    `Option "--compile" is "${text}": it must be one of ${Pipelines.options.join(', ')}`,
   );
 }
 

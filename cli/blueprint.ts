@@ -29,7 +29,7 @@ export interface BlueprintReport {
  *   was asked for.
  */
 export async function reportBlueprints(
-  { host, target }: BlueprintOptions,
+  { host, target }: Pick<BlueprintOptions, 'host' | 'target'>,
   files: FileReader,
 ): Promise<BlueprintReport[]> {
   const hosts = host ? [host] : EXAMPLE_HOSTS;

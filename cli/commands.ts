@@ -126,13 +126,18 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
     options: {
       host: {
         value: 'HOST',
-        help: 'linear:IN,OUT or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING] (default: one of each)',
+        help: 'linear:IN,OUT or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING]; else one of each',
+      },
+      compile: {
+        value: 'PIPELINE',
+        help: 'verify on the adapter: fast, standard (tunes, times) or aggressive (tunes all)',
       },
       json: { help: 'the report as one JSON object on stdout' },
     },
     details: [
       'Prints nodes, shapes, parameters and multiply-adds, and what folding would make of it; or, with',
-      'exit code 2, why the blueprint is refused. docs/blueprints.md explains the file.',
+      'exit code 2, why the blueprint is refused. docs/blueprints.md explains the file. With --compile',
+      'the forge runs every check; exit code 1 when one fails.',
       '',
       'Examples:',
       '  npx esper blueprint',

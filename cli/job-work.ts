@@ -3,12 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import { InputError, NoAdapterError } from '#shared/base/errors.ts';
 import type { JobResult, JobSpec } from '#shared/contracts/api-jobs.ts';
 import { loadDataset } from '#shared/data/dataset.ts';
+import { shaderDigest } from '#shared/engine/kernels/shader-text.ts';
 import { createReferenceBackend } from '#shared/engine/reference/reference-backend.ts';
 import { systemClock } from '#shared/platform/clock.ts';
 import { diskFiles } from '#shared/platform/deno.ts';
 import { compileArtifact } from '#shared/tezzeret/compiler.ts';
 import { createUrzaClient } from '#shared/tezzeret/urza-client.ts';
 import { lintWgsl } from '#shared/tezzeret/wgsl-lint.ts';
+import { forgeTuning } from '#shared/workbench/forge-tuning.ts';
 import { Bench } from './bench.ts';
 import { applyOptions } from './experiment-source.ts';
 import type { JobLine, JobOrder } from './job-line.ts';
@@ -89,28 +91,22 @@ async function train(
   }
 }
 
-/** Pipelines this version has; a job for another one is another worker's. */
-const PIPELINES: readonly string[] = ['fast'];
-
 async function compile(
   { serverUrl }: JobOrder,
   spec: Extract<JobSpec, { kind: 'compile' }>,
   stop: AbortSignal,
   write: Write,
 ): Promise<JobResult> {
-  if (!PIPELINES.includes(spec.pipeline)) {
-    throw new InputError(
-      `Cannot compile with pipeline "${spec.pipeline}": this worker has ${PIPELINES.join(', ')}`,
-    );
-  }
   const bench = new Bench(serverUrl, reporting(write));
   try {
     const { backend, services } = await bench.get();
     write({ type: 'begin' });
+    const tune = forgeTuning(backend, await shaderDigest());
     const artifact = await compileArtifact(spec.blueprint, spec.host, {
       backend,
       reference: createReferenceBackend(),
-      pipeline: 'fast',
+      pipeline: spec.pipeline,
+      ...(tune ? { tune } : {}),
     });
     if (stop.aborted) throw new StoppedError('stopped');
     if (!services) throw new Error('A compile job needs a server to store its artifact');

@@ -193,9 +193,16 @@ async function blueprint({
     import('#shared/platform/deno.ts'),
   ]);
   const reports = await reportBlueprints(options, diskFiles);
-  const lines = () => blueprintText(reports, options.target !== null).join('\n');
-  console.log(json ? JSON.stringify({ blueprints: reports }) : lines());
-  return EXIT.done;
+  const lines = blueprintText(reports, options.target !== null);
+  if (options.compile === null) {
+    console.log(json ? JSON.stringify({ blueprints: reports }) : lines.join('\n'));
+    return EXIT.done;
+  }
+  const { compileReport, compileText } = await import('./blueprint-compile.ts');
+  const artifacts = await compileReport(reports[0]!, options.compile);
+  const text = [...lines, ...artifacts.flatMap(compileText)].join('\n');
+  console.log(json ? JSON.stringify({ blueprints: reports, artifacts }) : text);
+  return artifacts.every((a) => a.verification.status === 'validated') ? EXIT.done : EXIT.failed;
 }
 
 async function run(args: readonly string[]): Promise<number> {

@@ -137,6 +137,10 @@ const sha256 = z
 export const AdapterFamily = z.enum(['gpu', 'software', 'reference']);
 export type AdapterFamily = z.infer<typeof AdapterFamily>;
 
+/** How much work the forge puts into an artifact; tezzeret/compiler.ts says what each does. */
+export const Pipeline = z.enum(['fast', 'standard', 'aggressive']);
+export type Pipeline = z.infer<typeof Pipeline>;
+
 export const ArtifactManifest = z.object({
   version: z.literal(1),
   /** What it is looked up by: tezzeret/artifact-key.ts. Absent: it cannot be looked up. */
@@ -148,7 +152,7 @@ export const ArtifactManifest = z.object({
   blueprintName: z.string(),
   blueprint: Blueprint,
   host: HostShape,
-  pipeline: z.enum(['fast', 'standard', 'aggressive']),
+  pipeline: Pipeline,
   /** Kernels the fragment runs: name, SHA-256 of the expanded WGSL. */
   kernels: z.array(z.object({ name: z.string(), sha256: z.string() })),
   parameters: z.array(
@@ -164,6 +168,25 @@ export const ArtifactManifest = z.object({
   parameterCount: z.number().int().nonnegative(),
   wgslSha256: z.string(),
   weightsSha256: z.string(),
+  /** What the pipelines standard and aggressive measured on `verification.adapter`; absent: fast. */
+  measured: z
+    .object({
+      /** Rows of the batch. */
+      rows: z.number().int().positive(),
+      /** Of one forward and backward pass; null where the clock was too coarse. */
+      milliseconds: z.number().nullable(),
+      /** Each kernel that has variants: how many, how many gave the default's bits, and times. */
+      tuning: z.array(
+        z.object({
+          kernel: z.string(),
+          candidates: z.number().int().nonnegative(),
+          verified: z.number().int().nonnegative(),
+          defaultMs: z.number().nullable(),
+          chosenMs: z.number().nullable(),
+        }),
+      ),
+    })
+    .optional(),
   verification: z.object({
     status: z.enum(['validated', 'rejected']),
     adapter: z.string(),

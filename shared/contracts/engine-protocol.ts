@@ -152,7 +152,15 @@ export interface EngineSnapshot {
   services: ServiceStatus[];
   /** Decision source currently in use. */
   policySource: 'in-process' | 'server' | 'none';
-  cache: { entries: number; bytes: number; hits: number; misses: number; evictions: number };
+  cache: {
+    entries: number;
+    bytes: number;
+    hits: number;
+    misses: number;
+    evictions: number;
+    /** Misses of what was asked for the first time; absent: not counted. */
+    firstMisses?: number;
+  };
   memory: { arenaBytes: number; withoutReuseBytes: number; parameterBytes: number };
   dispatchesPerStep: number;
 }

@@ -32,6 +32,67 @@ const compile = (
     ...more,
   });
 
+/** A clock that goes on by `ms` at each reading, and a count of its readings. */
+function steadyClock(ms: number) {
+  let now = 0;
+  return () => {
+    now += ms;
+    return now;
+  };
+}
+
+describe('the pipelines', () => {
+  it('fast verifies, and neither tunes nor measures', async () => {
+    let tuned = 0;
+    const tune = async () => {
+      tuned++;
+      return [];
+    };
+    const { manifest } = await compile('widen-8', linearHost, { tune });
+    expect(tuned).toBe(0);
+    expect(manifest.measured).toBeUndefined();
+  });
+
+  it.each([
+    ['standard', 'light'],
+    ['aggressive', 'exhaustive'],
+  ] as const)(
+    '%s tunes (%s) and measures what the forge has certified',
+    async (pipeline, effort) => {
+      const kernel = { kernel: 'k', candidates: 4, verified: 3, defaultMs: 2, chosenMs: 1 };
+      const asked: string[] = [];
+      const tune = async (_plan: unknown, how: string) => {
+        asked.push(how);
+        return [kernel];
+      };
+      const { manifest } = await compile('widen-8', linearHost, { pipeline, tune });
+      expect(asked).toEqual([effort]);
+      expect(manifest.pipeline).toBe(pipeline);
+      expect(manifest.measured?.rows).toBe(65);
+      expect(manifest.measured?.tuning).toEqual([kernel]);
+      expect(manifest.measured?.milliseconds).toBeGreaterThan(0);
+      expect(rejection(manifest)).toBeNull();
+    },
+  );
+
+  it('says that a cost is unmeasured where the clock stands still', async () => {
+    const more = { pipeline: 'standard', now: () => 7 } as const;
+    const { manifest } = await compile('low-rank-4', linearHost, more);
+    expect(manifest.measured).toEqual({ rows: 65, milliseconds: null, tuning: [] });
+    const steady = { pipeline: 'standard', now: steadyClock(64) } as const;
+    const other = await compile('low-rank-4', linearHost, steady);
+    // One and many took as long by this clock: nothing can be told either.
+    expect(other.manifest.measured?.milliseconds).toBeNull();
+  });
+
+  it('spends nothing on what is rejected', async () => {
+    const more = { pipeline: 'aggressive', maxBindingBytes: 64 } as const;
+    const { manifest } = await compile('widen-8', linearHost, more);
+    expect(manifest.verification.status).toBe('rejected');
+    expect(manifest.measured).toBeUndefined();
+  });
+});
+
 const outcome = async (artifact: ReturnType<typeof compileArtifact>) => {
   const { checks, status } = (await artifact).manifest.verification;
   return { status, failed: checks.filter((c) => !c.passed).map((c) => c.name) };

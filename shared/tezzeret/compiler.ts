@@ -12,6 +12,7 @@ import type {
   ArtifactManifest,
   Blueprint,
   HostShape,
+  Pipeline,
   VerificationCheck,
 } from '../contracts/blueprint.ts';
 import { shaderDigest } from '../engine/kernels/shader-text.ts';
@@ -19,7 +20,8 @@ import type { Backend } from '../engine/plan/backend.ts';
 import { type CompiledArtifact, manifestId } from './artifact.ts';
 import { artifactKey } from './artifact-key.ts';
 import { parameterName, seedFragment } from './fragment.ts';
-import { type KernelText, kernelText, ROWS } from './kernel-text.ts';
+import { BATCH, type KernelText, kernelText, ROWS } from './kernel-text.ts';
+import { measureCost, type TuneSeed } from './measure-cost.ts';
 import { templateValues } from './test-values.ts';
 import { verifySeed } from './verify.ts';
 
@@ -33,8 +35,15 @@ export interface CompileOptions {
   backend: Backend;
   /** The float64 oracle, engine/reference `createReferenceBackend()`. */
   reference: Backend;
-  /** `fast`: verify only, no tuning. */
-  pipeline: 'fast';
+  /**
+   * `fast` verifies. `standard` also tunes the heaviest kernels within half a second and measures the
+   * seed's cost; `aggressive` tunes every kernel over every variant first.
+   */
+  pipeline: Pipeline;
+  /** How kernels are tuned on the backend; absent: they keep their defaults. */
+  tune?: TuneSeed;
+  /** Milliseconds of a clock that goes on. @default {performance.now} */
+  now?: () => number;
   /** Digest of all shader sources, where the caller has it. @default {computed} */
   shaderDigest?: string;
   /** Bytes one binding may have on the adapter. @default {DEFAULT_BINDING_BYTES} */
@@ -73,6 +82,9 @@ export async function compileArtifact(
         maxBindings: DEFAULT_BINDINGS,
       });
   const wgsl = header(blueprint, identity) + text.wgsl;
+  const isValid = checks.every((check) => check.passed);
+  const measured =
+    isValid && pipeline !== 'fast' ? await measure(blueprint, host, pipeline, options) : null;
   const manifest: ArtifactManifest = {
     version: 1,
     key: await artifactKey(identity),
@@ -84,13 +96,26 @@ export async function compileArtifact(
     parameterCount: shapes.parameterCount,
     wgslSha256: await sha256Hex(wgsl),
     weightsSha256: await sha256Hex(weights),
+    ...(measured ? { measured } : {}),
     verification: {
-      status: checks.every((check) => check.passed) ? 'validated' : 'rejected',
+      status: isValid ? 'validated' : 'rejected',
       adapter: backend.adapter.name,
       checks,
     },
   };
   return { id: await manifestId(manifest), manifest, wgsl, weights };
+}
+
+async function measure(
+  blueprint: Blueprint,
+  host: HostShape,
+  pipeline: Exclude<Pipeline, 'fast'>,
+  { backend, now = () => performance.now(), tune }: CompileOptions,
+): Promise<NonNullable<ArtifactManifest['measured']>> {
+  const fragment = seedFragment(blueprint, host, BATCH);
+  const effort = pipeline === 'aggressive' ? 'exhaustive' : 'light';
+  const tuning = (await tune?.(fragment.plan, effort)) ?? [];
+  return { rows: BATCH, milliseconds: await measureCost(backend, fragment, now), tuning };
 }
 
 /** Kernel texts, or the failed check that stands for a shape no kernel takes. */

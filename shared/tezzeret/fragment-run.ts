@@ -77,6 +77,12 @@ export class FragmentRun {
     };
   }
 
+  /** Runs `times` times in a row and waits for the device; what comes out is not read. */
+  async repeat(times: number): Promise<void> {
+    this.#backend.run(this.#executable, times);
+    await this.#backend.idle();
+  }
+
   dispose(): void {
     this.#executable.dispose();
     for (const buffer of Object.values(this.#buffers)) this.#backend.destroyBuffer(buffer);

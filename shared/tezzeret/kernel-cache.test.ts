@@ -4,7 +4,7 @@ import { MemoryBlobStorage } from '../platform/memory.ts';
 import type { BlobStorage } from '../platform/platform.ts';
 import { flipped, testArtifact, testKey } from './_test-artifact.ts';
 import { encodeEntry } from './cache-entry.ts';
-import { KernelCache, type KernelCacheOptions } from './kernel-cache.ts';
+import { KernelCache, type KernelCacheOptions, warmHitRate } from './kernel-cache.ts';
 
 const open = (storage: BlobStorage | null, more: Partial<KernelCacheOptions> = {}) =>
   KernelCache.open({ storage, maxBytes: 1e6, maxEntries: 100, ...more });
@@ -25,6 +25,28 @@ function fragile(broken: { now: boolean }): BlobStorage {
     list: guard((prefix) => inner.list(prefix)),
   };
 }
+
+describe('warmHitRate()', () => {
+  it('is over 95 % once a run has asked for each of its kernels', async () => {
+    const cache = await open(null);
+    expect(warmHitRate(cache.stats())).toBeNull();
+    for (let i = 0; i < 200; i++) {
+      const name = `k${i % 7}`;
+      if (!(await cache.get(await testKey(name)))) await cache.put(await testArtifact(name));
+    }
+    expect(cache.stats()).toMatchObject({ hits: 193, misses: 7, firstMisses: 7 });
+    expect(warmHitRate(cache.stats())).toBe(1);
+  });
+
+  it('counts what was there and was lost', async () => {
+    const cache = await open(null, { maxEntries: 1 });
+    for (const name of ['a', 'b', 'a', 'a']) {
+      if (!(await cache.get(await testKey(name)))) await cache.put(await testArtifact(name));
+    }
+    // The second `a` had made room for `b`.
+    expect(warmHitRate(cache.stats())).toBe(1 / 2);
+  });
+});
 
 describe('KernelCache', () => {
   it('gives from memory what this process put, and from storage after a restart', async () => {

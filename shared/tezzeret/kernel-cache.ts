@@ -28,10 +28,22 @@ export interface KernelCacheStats {
   bytes: number;
   hits: number;
   misses: number;
+  /** Misses of keys that were never asked for before: no cache could have had them. */
+  firstMisses: number;
   /** Entries that made room for others. */
   evictions: number;
   /** Entries dropped because their bytes did not match their digests. */
   corrupt: number;
+}
+
+/** Share of hits among what a warm cache could have had, in [0, 1]; null: nothing was asked twice. */
+export function warmHitRate({
+  firstMisses,
+  hits,
+  misses,
+}: Pick<KernelCacheStats, 'firstMisses' | 'hits' | 'misses'>): number | null {
+  const asked = hits + misses - firstMisses;
+  return asked > 0 ? hits / asked : null;
 }
 
 export interface CacheHit {
@@ -51,7 +63,8 @@ export class KernelCache {
   /** Least recently used first. */
   #entries = new Map<string, Entry>();
   #bytes = 0;
-  #counts = { hits: 0, misses: 0, evictions: 0, corrupt: 0 };
+  #counts = { hits: 0, misses: 0, firstMisses: 0, evictions: 0, corrupt: 0 };
+  #asked = new Set<string>();
   #noticed = new Set<string>();
   /** Operations run one after another. */
   #last: Promise<unknown> = Promise.resolve();
@@ -76,7 +89,11 @@ export class KernelCache {
     return this.#serially(async () => {
       const hit = await this.#find(key);
       if (hit) this.#counts.hits++;
-      else this.#counts.misses++;
+      else {
+        this.#counts.misses++;
+        if (!this.#asked.has(key)) this.#counts.firstMisses++;
+      }
+      this.#asked.add(key);
       return hit;
     });
   }

@@ -7,6 +7,7 @@ import { probe } from '../../shared/blueprints/ir.ts';
 import { CATALOGUE, LIBRARY_NAMES, libraryBlueprint } from '../../shared/blueprints/library.ts';
 import type { HostShape } from '../../shared/contracts/blueprint.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { shaderDigest } from '../../shared/engine/kernels/shader-text.ts';
 import type { Plan } from '../../shared/engine/plan/plan.ts';
 import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
 import {
@@ -19,6 +20,7 @@ import { compileArtifact } from '../../shared/tezzeret/compiler.ts';
 import { seedFragment } from '../../shared/tezzeret/fragment.ts';
 import { type FragmentInputs, FragmentRun } from '../../shared/tezzeret/fragment-run.ts';
 import { arenaOf, nonZeroValues, uniformRows } from '../../shared/tezzeret/test-values.ts';
+import { forgeTuning } from '../../shared/workbench/forge-tuning.ts';
 
 const device = await createGpuBackend(navigator.gpu);
 const reference = createReferenceBackend();
@@ -193,4 +195,24 @@ test('forge leaves what runs beside it alone and frees what it made', async () =
   assert.ok(runs > 1);
   assert.equal(counted.open(), 0);
   beside.dispose();
+});
+
+test('forge tunes and measures with pipeline aggressive, to the same kernels and weights', async () => {
+  const host = HOSTS.linear[1]!;
+  const tune = forgeTuning(device, await shaderDigest())!;
+  const { manifest, weights, wgsl } = await compileArtifact(libraryBlueprint('widen-8'), host, {
+    ...{ backend: device, reference, pipeline: 'aggressive', tune },
+  });
+  assert.equal(rejection(manifest), null);
+  const { measured } = manifest;
+  assert.ok(measured && (measured.milliseconds === null || measured.milliseconds > 0));
+  assert.ok(measured.tuning.length > 0);
+  for (const kernel of measured.tuning) {
+    // The default always gives its own bits.
+    assert.ok(kernel.verified >= 1 && kernel.verified <= kernel.candidates);
+    assert.ok(kernel.chosenMs! <= kernel.defaultMs!);
+  }
+  const fast = await compile('widen-8', host);
+  assert.equal(fast.wgsl, wgsl);
+  assert.deepEqual(fast.weights, weights);
 });

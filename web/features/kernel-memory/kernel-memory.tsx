@@ -21,6 +21,7 @@ export function KernelMemory({ className }: { className?: string | undefined }) 
             value={`${formatCount(cache.entries)} kernels, ${formatBytes(cache.bytes)}`}
           />
           <Fact term="Cache hits" value={hitRate(cache)} />
+          <Fact term="Hits once warm" value={warmRate(cache)} />
           <Fact term="Evictions" value={formatCount(cache.evictions)} />
           <Arena {...memory} />
         </dl>
@@ -35,6 +36,19 @@ function hitRate({ hits, misses }: { hits: number; misses: number }): string {
   const asked = hits + misses;
   if (asked === 0) return UNMEASURED;
   return `${((hits / asked) * 100).toFixed(0)} % of ${formatCount(asked)}`;
+}
+
+/** Without what was asked for the first time, which no cache could have had. */
+function warmRate({
+  firstMisses = 0,
+  hits,
+  misses,
+}: {
+  firstMisses?: number;
+  hits: number;
+  misses: number;
+}): string {
+  return hitRate({ hits, misses: misses - firstMisses });
 }
 
 function Fact({ term, value }: { term: string; value: string }) {
