@@ -4,6 +4,7 @@ import type { DataSpec } from '../shared/contracts/experiment.ts';
 import styles from './app.module.css';
 import { useDraftStore } from './draft-store.ts';
 import { ActionsProvider } from './engine-context.tsx';
+import { Branches } from './features/branches/branches.tsx';
 import { DecisionBoundary } from './features/decision-boundary/decision-boundary.tsx';
 import { DecisionLog } from './features/decision-log/decision-log.tsx';
 import { EvaluationSummary } from './features/evaluation-summary/evaluation-summary.tsx';
@@ -74,6 +75,7 @@ function AllPanels() {
         <HealthHeatmap className={styles['health']} />
         <DecisionLog className={styles['half']} />
         <EventTimeline className={styles['half']} />
+        <Branches className={styles['full']} />
         <Verdict className={styles['full']} />
         <Services className={styles['third']} />
         <KernelMemory className={styles['third']} />

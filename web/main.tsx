@@ -3,6 +3,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
+import { watchRuns } from './branch-store.ts';
 import { EngineClient } from './engine-client.ts';
 import { startPage } from './page-start.ts';
 import { createRunActions } from './run-actions.ts';
@@ -18,6 +19,7 @@ const actions = createRunActions(client);
 const isEmbed = new URLSearchParams(location.search).get('embed') === '1';
 
 loadTheme();
+watchRuns(client);
 connectVerdicts(
   () => new Worker(new URL('./verdict-worker.ts', import.meta.url), { type: 'module' }),
 );

@@ -6,6 +6,7 @@ import { messageOf } from '../shared/base/errors.ts';
 import type { EngineRequest, ExportedFile } from '../shared/contracts/engine-protocol.ts';
 import type { Command } from '../shared/contracts/events.ts';
 import type { ExportFormatName } from '../shared/contracts/export-format.ts';
+import { type BranchActions, createBranchActions } from './branch-actions.ts';
 import { editDraft, missingFiles, openExperiment, useDraftStore } from './draft-store.ts';
 import type { EngineClient } from './engine-client.ts';
 import { showToast, useRunStore } from './run-store.ts';
@@ -13,6 +14,8 @@ import { encodeShareHash } from './share-link.ts';
 import { writeStoredRun } from './stored-run.ts';
 
 export interface RunActions {
+  /** What looks back into stored runs. */
+  branches: BranchActions;
   /** Starts the draft as a new run. */
   start(): Promise<void>;
   pause(): Promise<void>;
@@ -81,6 +84,7 @@ export function createRunActions(client: EngineClient): RunActions {
   };
 
   const actions: RunActions = {
+    branches: createBranchActions(client),
     async start() {
       await startDraft(false);
     },

@@ -138,8 +138,12 @@ export class ScriptedEngine implements EnginePort {
           mediaType: 'application/json',
           bytes: new TextEncoder().encode('{}').buffer,
         };
+      case 'list-runs':
+        return [];
       case 'speed':
         return undefined;
+      default:
+        throw new Error('Cannot look back: the script keeps no run');
     }
   }
 

@@ -1,8 +1,8 @@
 /** Paints the boundary and the training points on a square canvas. */
 import type { BoundaryImage, DataReport } from '../../../shared/contracts/engine-protocol.ts';
+import { boundaryPixels } from '../../ui/boundary-pixels.ts';
 import { classColor, classMark, cssColor, MARK_PATHS, type Rgb } from '../../ui/class-look.ts';
 import { boundaryContours } from './boundary-contours.ts';
-import { boundaryPixels } from './boundary-pixels.ts';
 
 const GROUNDS: Record<'light' | 'dark', Rgb> = { light: [255, 255, 255], dark: [21, 27, 34] };
 const SIZE = 420;

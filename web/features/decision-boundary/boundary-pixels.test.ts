@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BoundaryImage } from '../../../shared/contracts/engine-protocol.ts';
+import { boundaryPixels, describeBoundary } from '../../ui/boundary-pixels.ts';
 import { boundaryContours } from './boundary-contours.ts';
-import { boundaryPixels, describeBoundary } from './boundary-pixels.ts';
 
 /** Class 1 with certainty `p` where `inside` holds. */
 function grid(resolution: number, inside: (x: number, y: number) => number): BoundaryImage {

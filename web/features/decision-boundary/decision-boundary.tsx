@@ -4,10 +4,10 @@ import type { BoundaryImage, DataReport } from '../../../shared/contracts/engine
 import { useRunActions } from '../../engine-context.tsx';
 import { useRunStore } from '../../run-store.ts';
 import { useEffectiveTheme } from '../../theme.ts';
+import { describeBoundary } from '../../ui/boundary-pixels.ts';
 import { classColor, classMark, cssColor, MARK_PATHS } from '../../ui/class-look.ts';
 import { Empty, Panel } from '../../ui/panel.tsx';
 import { paintBoundary } from './boundary-paint.ts';
-import { describeBoundary } from './boundary-pixels.ts';
 import styles from './decision-boundary.module.css';
 
 /** Cells a side: fine enough for two spirals, 64 KiB a message for two classes. */

@@ -6,6 +6,7 @@ import { Button } from '../../ui/button.tsx';
 import { Empty, Panel } from '../../ui/panel.tsx';
 import { ScrollRegion } from '../../ui/scroll-region.tsx';
 import { StageGlyph } from '../../ui/stage-chip.tsx';
+import { EventActions } from './event-actions.tsx';
 import { EVENT_GROUPS, type EventGroup, eventGroup, eventText } from './event-text.ts';
 import styles from './event-timeline.module.css';
 
@@ -20,6 +21,8 @@ export function EventTimeline({ className }: { className?: string | undefined })
   const events = useRunStore((s) => s.events);
   const dropped = useRunStore((s) => s.eventsDropped);
   const [groups, setGroups] = useState<ReadonlySet<EventGroup>>(new Set(EVENT_GROUPS));
+  const [pickedSeq, setPickedSeq] = useState<number | null>(null);
+  const picked = events.find((event) => event.seq === pickedSeq) ?? null;
   const toggle = (group: EventGroup): void => {
     const next = new Set(groups);
     if (!next.delete(group)) next.add(group);
@@ -43,11 +46,17 @@ export function EventTimeline({ className }: { className?: string | undefined })
       className={className}
       flush
     >
+      {events.length > 0 && <EventActions event={picked} onDone={() => setPickedSeq(null)} />}
       {shown.length > 0 ? (
         <ScrollRegion className={styles['scroll']} label="Events, latest first">
           <ol>
             {shown.map((event) => (
-              <Line key={event.seq} event={event} />
+              <Line
+                key={event.seq}
+                event={event}
+                isPicked={event.seq === pickedSeq}
+                onPick={setPickedSeq}
+              />
             ))}
           </ol>
         </ScrollRegion>
@@ -58,17 +67,30 @@ export function EventTimeline({ className }: { className?: string | undefined })
   );
 }
 
-const Line = memo(function Line({ event }: { event: RunEvent }) {
+interface LineProps {
+  event: RunEvent;
+  isPicked: boolean;
+  onPick: (seq: number | null) => void;
+}
+
+const Line = memo(function Line({ event, isPicked, onPick }: LineProps) {
   const isBad = event.type === 'notice' && event.level !== 'info';
   return (
-    <li className={styles['line']}>
-      <span className={styles['step']}>{event.step}</span>
-      <span className={styles['glyph']}>
-        {event.type === 'transition' && <StageGlyph stage={event.to} size={13} />}
-      </span>
-      <span className={isBad || event.type === 'governor' ? styles['warning'] : undefined}>
-        {eventText(event)}
-      </span>
+    <li>
+      <button
+        type="button"
+        className={`${styles['line']} ${isPicked ? styles['picked'] : ''}`}
+        aria-pressed={isPicked}
+        onClick={() => onPick(isPicked ? null : event.seq)}
+      >
+        <span className={styles['step']}>{event.step}</span>
+        <span className={styles['glyph']}>
+          {event.type === 'transition' && <StageGlyph stage={event.to} size={13} />}
+        </span>
+        <span className={isBad || event.type === 'governor' ? styles['warning'] : undefined}>
+          {eventText(event)}
+        </span>
+      </button>
     </li>
   );
 });

@@ -1,6 +1,6 @@
 /** From class probabilities to pixels, and to the numbers that describe them. */
-import type { BoundaryImage } from '../../../shared/contracts/engine-protocol.ts';
-import type { Rgb } from '../../ui/class-look.ts';
+import type { BoundaryImage } from '../../shared/contracts/engine-protocol.ts';
+import type { Rgb } from './class-look.ts';
 
 /**
  * RGBA of the grid, top row first. Each cell has its likeliest class's colour, the paler the less

@@ -1,0 +1,80 @@
+/** A person goes back in a run, forks it, sets two branches side by side, and takes a capsule away. */
+import { readFile } from 'node:fs/promises';
+import AxeBuilder from '@axe-core/playwright';
+import { MANUAL } from './experiments.ts';
+import { expect, test } from './workbench-test.ts';
+
+const SHORT = { ...MANUAL, name: 'branches', steps: 400 };
+
+test('rewinds, forks without an event, compares, replays and opens a capsule', async ({
+  dashboard,
+  page,
+}, info) => {
+  test.setTimeout(240_000);
+  await dashboard.open(SHORT);
+  const runs = page.getByRole('region', { name: 'Runs and forks' });
+  await expect(runs).toContainText('No run is stored yet');
+  await dashboard.setSpeed(2);
+  await dashboard.start.click();
+  await dashboard.waitForStep(20);
+  await dashboard.button('Pause').click();
+  await expect(dashboard.status).toHaveText('Paused');
+  await dashboard.button('Germinate in slot 0 of fc1').click();
+  const log = page.getByLabel('Events, latest first');
+  await expect(log).toContainText('You: germinate');
+  await dashboard.setSpeed(5);
+  await dashboard.button('Continue').click();
+  const whole = await dashboard.waitForEnd();
+
+  await test.step('the fork without the germination is another run', async () => {
+    await log.getByRole('button', { name: /You: germinate/ }).click();
+    await dashboard.button('Fork without it').click();
+    await expect(dashboard.status).toHaveText('Paused');
+    await expect(runs).toContainText(/fork at step \d+: without germinate/);
+    await dashboard.button('Continue').click();
+    const fork = await dashboard.waitForEnd();
+    expect(fork.digest).not.toBe(whole.digest);
+    expect(fork.seedsGerminated).toBe(0);
+    const pair = page.getByRole('region', { name: 'Two runs side by side' });
+    await expect(pair).toContainText(/The same until step|where their losses part/);
+    await expect(pair.getByRole('img', { name: /^Training loss over/ })).toBeVisible();
+    await expect(pair.getByRole('img', { name: /^Decision boundary of A/ })).toBeVisible();
+    await expect(pair.getByRole('img', { name: /^Decision boundary of B/ })).toBeVisible();
+    await info.attach('side by side', { body: await runs.screenshot(), contentType: 'image/png' });
+  });
+
+  await test.step('axe finds nothing in it', async () => {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`)).toEqual([]);
+  });
+
+  await test.step('the parent, rewound by keyboard, ends with the same digest', async () => {
+    await runs
+      .getByRole('button', { name: /^Open branches-/ })
+      .first()
+      .press('Enter');
+    await expect(dashboard.status).toHaveText('Finished');
+    await page.getByRole('slider', { name: /^Step/ }).fill('150');
+    await dashboard.button('Rewind to here').press('Enter');
+    await dashboard.button(/^Remove what came after step 150/).press('Enter');
+    await expect.poll(() => dashboard.step()).toBe(150);
+    await dashboard.button('Continue').click();
+    expect((await dashboard.waitForEnd()).digest).toBe(whole.digest);
+    await dashboard.button('Replay and compare').click();
+    await expect(runs).toContainText(/The same again: 400 steps/, { timeout: 60_000 });
+  });
+
+  await test.step('a capsule opens as a run of its own; a flipped byte does not', async () => {
+    const downloading = page.waitForEvent('download');
+    await dashboard.button('Capsule').click();
+    const bytes = await readFile(await (await downloading).path());
+    const file = { name: 'a.capsule', mimeType: 'application/zip', buffer: bytes };
+    await page.getByLabel('Open capsule').setInputFiles(file);
+    await expect(dashboard.messages).toContainText('a.capsule is verified and open');
+    await expect(dashboard.status).toHaveText('Finished');
+    const broken = Buffer.from(bytes);
+    broken[900]! ^= 1;
+    await page.getByLabel('Open capsule').setInputFiles({ ...file, buffer: broken });
+    await expect(dashboard.messages).toContainText(/Cannot open "a\.capsule": (part|the)/);
+  });
+});
