@@ -75,6 +75,7 @@ function Figures({ views }: { views: readonly StoredRunView[] }) {
       'Seeds',
       (v) => v.seeds.map((s) => `${s.seedId} ${s.stage.toLowerCase()}`).join(', ') || 'none',
     ],
+    ['Worth of seeds, causal (removal)', (v) => v.twins.map(worth).join(', ') || UNMEASURED],
     ['Digest', (v) => (v.digest ? `${v.digest.slice(7, 19)}…` : 'not finished')],
   ];
   return (
@@ -102,6 +103,11 @@ function Figures({ views }: { views: readonly StoredRunView[] }) {
       </tbody>
     </table>
   );
+}
+
+/** Of one seed beside its twin; see docs/runs.md. */
+function worth({ causal, removal, seedId }: StoredRunView['twins'][number]): string {
+  return `${seedId} ${formatMeasured(causal)} (${formatMeasured(removal)})`;
 }
 
 function signed(a: number | null, b: number | null): string {

@@ -13,7 +13,7 @@ import { changeText, treeOf } from './run-tree.ts';
 export function RunsTable({ rows }: { rows: readonly StoredRunRow[] }) {
   return (
     <ScrollRegion className={styles['scroll']} label="Runs in this browser">
-      <table className={styles['table']}>
+      <table className={`${styles['table']} ${styles['runs']}`}>
         <thead>
           <tr>
             <th scope="col">Run</th>
