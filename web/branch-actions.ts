@@ -7,7 +7,6 @@ import { refreshRuns, refreshViews, toggleCompared, useBranchStore } from './bra
 import type { EngineClient } from './engine-client.ts';
 import { claimRun } from './run-lock.ts';
 import { showToast, useRunStore } from './run-store.ts';
-import { formatCount } from './ui/format.ts';
 
 export interface BranchActions {
   /** Takes the open run back to a step; what came after is removed from it. */
@@ -45,7 +44,7 @@ export function createBranchActions(client: EngineClient): BranchActions {
   const actions: BranchActions = {
     async rewind(step) {
       if (!(await ask({ kind: 'rewind', step }))) return;
-      showToast({ level: 'info', text: `Back at step ${formatCount(step)}` });
+      showToast({ level: 'info', text: `Back at step ${step}` });
       await actions.refresh();
     },
     async fork({ step, without, added = [] }) {
