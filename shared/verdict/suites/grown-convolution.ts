@@ -181,8 +181,9 @@ async function trainTask(
     const probes: number[][] = [];
     let step = HOST_STEPS;
     for (const length of [...PROBES, GROWN_STEPS]) {
-      onProgress(0.1 + (0.9 * (i + (step - HOST_STEPS) / GROWN_STEPS)) / NAMES.length, blueprint);
-      await net.train(step, HOST_STEPS + length, stop);
+      await net.train(step, HOST_STEPS + length, stop, (now) =>
+        onProgress(0.1 + (0.9 * (i + (now - HOST_STEPS) / GROWN_STEPS)) / NAMES.length, blueprint),
+      );
       step = HOST_STEPS + length;
       if (length !== GROWN_STEPS) probes.push(await accuracy(net, data.validation, blueprint));
     }

@@ -17,7 +17,7 @@ import { planFlops } from '../flops.ts';
 
 /** Steps between two writes of the schedule table. */
 const CHUNK = 50;
-/** Rows evaluated at a time; the last batch wraps around and its surplus is not counted. */
+/** Rows evaluated at a time; what the last batch has too many does not count. */
 const EVALUATION_ROWS = 250;
 
 export interface StepGraph {
@@ -102,15 +102,23 @@ export class ReplicaNet {
   /**
    * Trains from step `first` to before `end`.
    *
+   * @param onStep Told of every fiftieth step.
+   *
    * @throws {Error} If a gradient was not finite.
    */
-  async train(first: number, end: number, stop?: AbortSignal): Promise<void> {
+  async train(
+    first: number,
+    end: number,
+    stop?: AbortSignal,
+    onStep?: (step: number) => void,
+  ): Promise<void> {
     for (let step = first; step < end && !stop?.aborted; step += CHUNK) {
       const steps = Math.min(CHUNK, end - step);
       this.#control.write(step, steps, (out, at, s) => {
         const row = { alphas: [1], learningRate: this.#optimizer.learningRate };
         fillRow(out, at, row, s, this.#groups, this.#optimizer);
       });
+      onStep?.(step);
       this.backend.run(this.#executable, steps);
       const words = await this.backend.readWords(this.#control.buffer, 0, CONTROL.seeds);
       if (words[CONTROL.fault] !== 0) {

@@ -171,8 +171,13 @@ class Students {
     });
   }
 
-  train(first: number, end: number, stop: AbortSignal): Promise<void> {
-    return this.#net!.train(first, end, stop);
+  train(
+    first: number,
+    end: number,
+    stop: AbortSignal,
+    onStep: (step: number) => void,
+  ): Promise<void> {
+    return this.#net!.train(first, end, stop, onStep);
   }
 
   async read(): Promise<Student[]> {
@@ -231,10 +236,11 @@ async function run(options: SuiteOptions): Promise<SuiteResult> {
     ['small', START],
     ['big', FULL],
   ] as const) {
-    onProgress(arm === 'small' ? 0 : 0.1, NAMES[arm]);
     const students = new Students(backend, pairs);
     await students.resize(units);
-    await students.train(0, STEPS, stop);
+    await students.train(0, STEPS, stop, (now) =>
+      onProgress((arm === 'small' ? 0 : 0.1) + (0.1 * now) / STEPS, NAMES[arm]),
+    );
     losses.set(arm, finalLosses(await students.read(), pairs));
     students.dispose();
   }
@@ -246,8 +252,9 @@ async function run(options: SuiteOptions): Promise<SuiteResult> {
   let step = 0;
   for (let units = START; ; units++) {
     const end = units < FULL ? step + EVERY : STEPS;
-    onProgress(0.2 + (0.8 * step) / STEPS, `growing, ${units} units`);
-    await students.train(step, end, stop);
+    await students.train(step, end, stop, (now) =>
+      onProgress(0.2 + (0.8 * now) / STEPS, `growing, ${units} units`),
+    );
     step = end;
     if (units === FULL || stop.aborted) break;
     const before = await students.read();
