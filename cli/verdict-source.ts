@@ -40,7 +40,9 @@ async function experimentOf(
 ): Promise<Experiment> {
   if (typeof named !== 'string') {
     const inline = parseExperiment(JSON.stringify(named, null, 2), `${target}, "experiment"`);
-    return await inlineBlueprints(resolveDataPaths(inline, folder ?? ''), folder ?? '', files);
+    // A file in the root folder has an empty folder part, which would mean "as written".
+    const base = folder === '' ? '/' : (folder ?? '');
+    return await inlineBlueprints(resolveDataPaths(inline, base), base, files);
   }
   const isPath = /[/\\]|\.[a-z0-9]+$/i.test(named);
   const isAbsolute = /^([/\\]|[a-z]:[/\\])/i.test(named);

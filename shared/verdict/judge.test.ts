@@ -233,7 +233,9 @@ describe('the protocol', () => {
     const base = protocol(SMALL);
     const hash = async (p: Protocol, f = facts) => (await recordOf(p, f)).hash;
     const first = await hash({ ...base, experiment: csv('a.csv') });
-    expect(await hash({ ...base, experiment: csv('b/a.csv') })).toBe(first);
+    expect(await hash({ ...base, experiment: csv('/home/me/a.csv') })).toBe(first);
+    const record = await recordOf({ ...base, experiment: csv('/home/me/a.csv') }, facts);
+    expect(JSON.stringify(record)).not.toContain('/home/me');
     expect(await hash({ ...base, experiment: csv('a.csv'), margin: 0.02 })).not.toBe(first);
     expect(await hash({ ...base, experiment: csv('a.csv') }, { ...facts, code: 'd' })).not.toBe(
       first,

@@ -129,12 +129,9 @@ export interface ProtocolFacts {
 }
 
 export async function recordOf(protocol: Protocol, facts: ProtocolFacts): Promise<ProtocolRecord> {
-  const { $schema: _schema, ...experiment } = protocol.experiment;
-  const covered = {
-    version: 1,
-    protocol: { ...protocol, experiment: withoutPaths(experiment) },
-    ...facts,
-  };
+  const { $schema: _schema, ...experiment } = withFileNames(protocol.experiment);
+  const { description: _description, ...meaning } = experiment;
+  const covered = { version: 1, protocol: { ...protocol, experiment: meaning }, ...facts };
   return ProtocolRecord.parse({
     ...covered,
     protocol: { ...protocol, experiment },
@@ -142,16 +139,30 @@ export async function recordOf(protocol: Protocol, facts: ProtocolFacts): Promis
   });
 }
 
-/** Where the rows are on this machine is no part of the protocol: their digest is. Nor are words. */
-function withoutPaths({ description: _description, ...experiment }: Experiment): unknown {
-  const {
-    file: _f,
-    test: _test,
-    train: _train,
-    ...data
-  } = experiment.data as Record<string, unknown>;
-  return { ...experiment, data };
+/**
+ * Where files lie on this machine is no part of the protocol, and nobody's business who reads the
+ * report: their names stay, and the digest of the rows says what was in them.
+ */
+function withFileNames(experiment: Experiment): Experiment {
+  const name = (path: string) => path.replace(/^.*[/\\]/, '');
+  const bare = (value: unknown): unknown => {
+    if (typeof value === 'string') return name(value);
+    if (Array.isArray(value)) return value.map(bare);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, bare(v)]));
+  };
+  const files = Object.entries(experiment.data).filter(([key]) => FILE_KEYS.includes(key));
+  const data = { ...experiment.data, ...Object.fromEntries(files.map(([k, v]) => [k, bare(v)])) };
+  const { initialWeights } = experiment;
+  return {
+    ...experiment,
+    data: data as Experiment['data'],
+    ...(initialWeights === undefined ? {} : { initialWeights: name(initialWeights) }),
+  };
 }
+
+/** Keys of `data` that hold paths. */
+const FILE_KEYS: readonly string[] = ['file', 'train', 'test'];
 
 /**
  * @throws {InputError} If the folder was begun under another protocol; the message says what differs.

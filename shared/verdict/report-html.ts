@@ -220,11 +220,5 @@ function protocolText({ protocol, seconds }: VerdictReport): string {
   const body = rows.map(
     ([k, v]) => `<tr><td>${k}</td><td class="text"><code>${escapeHtml(v!)}</code></td></tr>`,
   );
-  return `<p class="soft">Fixed and hashed before the first run; runs of one seed share data and their order.</p><div class="scroll" tabindex="0"><table><tbody>${body.join('')}</tbody></table></div><details><summary>The experiment</summary><pre class="scroll" tabindex="0">${escapeHtml(JSON.stringify(withoutPaths(protocol.protocol.experiment), null, 2))}</pre></details>`;
-}
-
-/** A report is passed on: where the data lay on the author's machine is nobody's business. */
-function withoutPaths(experiment: VerdictReport['protocol']['protocol']['experiment']): unknown {
-  const { file: _f, test: _t, train: _r, ...data } = experiment.data as Record<string, unknown>;
-  return { ...experiment, data };
+  return `<p class="soft">Fixed and hashed before the first run; runs of one seed share data and their order.</p><div class="scroll" tabindex="0"><table><tbody>${body.join('')}</tbody></table></div><details><summary>The experiment</summary><pre class="scroll" tabindex="0">${escapeHtml(JSON.stringify(protocol.protocol.experiment, null, 2))}</pre></details>`;
 }
