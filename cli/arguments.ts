@@ -3,18 +3,14 @@ import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
 import { JobKind, WorkerName } from '#shared/contracts/api-jobs.ts';
 import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
+import { SuiteName } from '#shared/contracts/verdict.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { expectAtMost, httpUrl, integer, share, text, type Values } from './argument-values.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
 import { type BlueprintOptions, parseHost, parsePipeline } from './blueprint-options.ts';
 import { type BranchInvocation, branchInvocation } from './branch-arguments.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
-import {
-  type ExperimentOptions,
-  SUITE_NAMES,
-  type SuiteCommandOptions,
-  type SuiteName,
-} from './experiment-options.ts';
+import type { ExperimentOptions, SuiteCommandOptions } from './experiment-options.ts';
 import type { ExportOptions } from './export-options.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { VerdictCommandOptions } from './verdict-options.ts';
@@ -61,7 +57,7 @@ export function parseArguments(args: readonly string[]): Invocation {
     case 'train':
       return { command: 'train', options: trainOptions(values, positionals), json: !!values.json };
     case 'experiment': {
-      if (SUITE_NAMES.includes(positionals[0] as SuiteName)) {
+      if (SuiteName.safeParse(positionals[0]).success) {
         const options = suiteOptions(values, positionals);
         return { command: 'suite', options, json: !!values.json };
       }

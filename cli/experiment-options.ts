@@ -1,4 +1,5 @@
 /** What `esper experiment` was asked to do, and what it finds out; see cli/experiment.ts. */
+import type { SuiteName } from '#shared/contracts/verdict.ts';
 import type { RunFinished } from './train-options.ts';
 
 /** Parsed and range-checked arguments; null: not given. */
@@ -22,7 +23,6 @@ export interface ExperimentOptions {
 
 /** What `esper experiment SUITE` was asked to do; see cli/suite.ts. */
 export interface SuiteCommandOptions {
-  /** One of {@link SUITE_NAMES}. */
   suite: SuiteName;
   /** Null: as many repetitions as the published protocol has. */
   seeds: number | null;
@@ -31,10 +31,6 @@ export interface SuiteCommandOptions {
   /** Folder for the result in JSON; null: it is only printed. */
   outDirectory: string | null;
 }
-
-/** Suites that `esper experiment` takes instead of an experiment. */
-export const SUITE_NAMES = ['p1', 'p3', 'p6'] as const;
-export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export type NetworkKind = 'host' | 'grown';
 export const NETWORKS: readonly NetworkKind[] = ['host', 'grown'];

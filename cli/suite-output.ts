@@ -1,5 +1,6 @@
 /** What a person or a program sees of a suite. */
-import { type SuiteResult, suiteText } from '#shared/verdict/suites/suite.ts';
+import type { SuiteResult } from '#shared/contracts/verdict.ts';
+import { suiteText } from '#shared/verdict/suites/suite.ts';
 import { createOutput, type OutputOptions } from './output.ts';
 import type { TrainOutput } from './train-options.ts';
 

@@ -1,10 +1,10 @@
 /** `esper experiment p1`: reproduces a published experiment and prints it beside the source's figures. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SuiteResult } from '#shared/contracts/verdict.ts';
 import { systemClock } from '#shared/platform/clock.ts';
 import { diskFiles, writeFileAtomic } from '#shared/platform/deno.ts';
 import { SUITES } from '#shared/verdict/suites/catalog.ts';
-import type { SuiteResult } from '#shared/verdict/suites/suite.ts';
 import { Bench } from './bench.ts';
 import type { SuiteCommandOptions } from './experiment-options.ts';
 import type { SuiteOutput } from './suite-output.ts';
@@ -21,7 +21,7 @@ export async function runSuite(
   const bench = new Bench(null, output.base);
   try {
     const { backend } = await bench.get();
-    const result = await SUITES[options.suite]!.run({
+    const result = await SUITES[options.suite].run({
       ...{ backend, clock: systemClock, files: diskFiles, stop },
       seeds: options.seeds,
       dataFolder: options.dataFolder,

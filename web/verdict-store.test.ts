@@ -1,8 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { VerdictMessage, VerdictReport, VerdictRequest } from '../shared/contracts/verdict.ts';
+import type {
+  SuiteResult,
+  VerdictMessage,
+  VerdictReport,
+  VerdictRequest,
+} from '../shared/contracts/verdict.ts';
 import {
   connectVerdicts,
   openReport,
+  startSuite,
   startVerdict,
   stopVerdict,
   useVerdictStore,
@@ -62,6 +68,16 @@ describe('the verdict store', () => {
     expect(state()).toMatchObject({ status: 'running', progress });
     ports[0]!.say({ kind: 'report', report, html: '<p>' });
     expect(state()).toMatchObject({ status: 'idle', progress: null, report, html: '<p>' });
+  });
+
+  test('shows a published experiment under way, then its tables', () => {
+    startSuite('p6', 4);
+    expect(ports[0]!.asked).toEqual([{ kind: 'suite', name: 'p6', seeds: 4 }]);
+    ports[0]!.say({ kind: 'suite-progress', share: 0.5, label: '6 units' });
+    expect(state().suiteProgress).toEqual({ share: 0.5, label: '6 units' });
+    const result = { type: 'suite.finished', name: 'p6' } as SuiteResult;
+    ports[0]!.say({ kind: 'suite', result });
+    expect(state()).toMatchObject({ status: 'idle', suiteProgress: null, suite: result });
   });
 
   test('says why it failed and can start again', () => {

@@ -1,6 +1,8 @@
 /** The page's side of verdicts: starts the worker when it is first needed and keeps what it says. */
 import { create } from 'zustand';
 import type {
+  SuiteName,
+  SuiteResult,
   VerdictMessage,
   VerdictProgress,
   VerdictReport,
@@ -11,6 +13,9 @@ export interface VerdictState {
   status: 'idle' | 'running' | 'stopping';
   progress: VerdictProgress | null;
   report: VerdictReport | null;
+  /** A published experiment under way, and what it found. */
+  suiteProgress: { share: number; label: string } | null;
+  suite: SuiteResult | null;
   /** The report as a page of its own. */
   html: string | null;
   /** Why the last request failed. */
@@ -20,6 +25,7 @@ export interface VerdictState {
 
 const IDLE: VerdictState = {
   ...{ status: 'idle', progress: null, report: null, html: null, error: null, note: null },
+  ...{ suiteProgress: null, suite: null },
 };
 
 export const useVerdictStore = create<VerdictState>()(() => IDLE);
@@ -56,7 +62,7 @@ function send(request: VerdictRequest): void {
 }
 
 function fail(error: string): void {
-  useVerdictStore.setState({ status: 'idle', progress: null, error });
+  useVerdictStore.setState({ status: 'idle', progress: null, suiteProgress: null, error });
 }
 
 function receive(message: VerdictMessage): void {
@@ -72,6 +78,14 @@ function receive(message: VerdictMessage): void {
       useVerdictStore.setState({ ...IDLE, report, html });
       return;
     }
+    case 'suite-progress': {
+      const { label, share } = message;
+      useVerdictStore.setState({ suiteProgress: { label, share } });
+      return;
+    }
+    case 'suite':
+      useVerdictStore.setState({ ...IDLE, suite: message.result });
+      return;
     case 'failed':
       fail(message.message);
   }
@@ -82,6 +96,11 @@ export function startVerdict(
 ): void {
   useVerdictStore.setState({ ...IDLE, status: 'running' });
   send({ kind: 'run', ...request });
+}
+
+export function startSuite(name: SuiteName, seeds: number): void {
+  useVerdictStore.setState({ ...IDLE, status: 'running' });
+  send({ kind: 'suite', name, seeds });
 }
 
 /** The runs that have ended are judged all the same. */

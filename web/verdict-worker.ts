@@ -20,6 +20,7 @@ import { MemoryBlobStorage, NamedFiles } from '../shared/platform/memory.ts';
 import { protocolOf } from '../shared/verdict/protocol.ts';
 import { reportHtml } from '../shared/verdict/report-html.ts';
 import { runVerdict } from '../shared/verdict/run-verdict.ts';
+import { SUITES } from '../shared/verdict/suites/catalog.ts';
 import { openArtifacts } from '../shared/workbench/artifacts.ts';
 import type { Workbench } from '../shared/workbench/open-run.ts';
 import { openBestBackend } from './browser-host.ts';
@@ -93,6 +94,23 @@ async function run(request: Extract<VerdictRequest, { kind: 'run' }>): Promise<v
   }
 }
 
+async function suite({ name, seeds }: Extract<VerdictRequest, { kind: 'suite' }>): Promise<void> {
+  stop = new AbortController();
+  const { backend, note } = await openBestBackend(1);
+  if (note !== undefined) emit({ kind: 'note', message: `${note}: expect it to be slow` });
+  try {
+    const result = await SUITES[name].run({
+      ...{ backend, clock: systemClock, files: new NamedFiles([]), seeds, dataFolder: null },
+      stop: stop.signal,
+      onProgress: (share, label) => emit({ kind: 'suite-progress', share, label }),
+    });
+    emit({ kind: 'suite', result });
+  } finally {
+    stop = null;
+    backend.dispose();
+  }
+}
+
 function open(text: string): void {
   let value: unknown;
   try {
@@ -117,6 +135,10 @@ self.addEventListener('message', (event: MessageEvent<VerdictRequest>) => {
     stop?.abort();
     return;
   }
-  const work = request.kind === 'run' ? run(request) : (async () => open(request.text))();
+  const work = (async () => {
+    if (request.kind === 'run') await run(request);
+    else if (request.kind === 'suite') await suite(request);
+    else open(request.text);
+  })();
   work.catch((error: unknown) => emit({ kind: 'failed', message: messageOf(error) }));
 });

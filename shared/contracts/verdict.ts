@@ -225,6 +225,24 @@ export interface VerdictProgress {
   total: number;
 }
 
+/** A published experiment, reproduced: tables beside the source's figures, and bars met or not. */
+export interface SuiteResult {
+  type: 'suite.finished';
+  name: string;
+  title: string;
+  status: 'done' | 'interrupted';
+  adapter: string;
+  /** Where the data came from, and what is not as in the source. */
+  notes: string[];
+  tables: { title: string; head: string[]; rows: string[][] }[];
+  /** What would have to be seen, and whether it was. */
+  bars: { text: string; met: boolean }[];
+  seconds: number;
+}
+
+export const SuiteName = z.enum(['p1', 'p3', 'p6']);
+export type SuiteName = z.infer<typeof SuiteName>;
+
 /** What the page asks the worker that runs verdicts. */
 export type VerdictRequest =
   | {
@@ -237,6 +255,8 @@ export type VerdictRequest =
       /** Dropped files that the data source reads. */
       files: { name: string; bytes: ArrayBuffer }[];
     }
+  /** A published experiment, on the worker's adapter and with the built-in data. */
+  | { kind: 'suite'; name: SuiteName; seeds: number }
   | { kind: 'stop' }
   /** Checks a stored report and renders it. */
   | { kind: 'open'; text: string };
@@ -244,5 +264,7 @@ export type VerdictRequest =
 export type VerdictMessage =
   | { kind: 'note'; message: string }
   | { kind: 'progress'; progress: VerdictProgress }
+  | { kind: 'suite-progress'; share: number; label: string }
+  | { kind: 'suite'; result: SuiteResult }
   | { kind: 'report'; report: VerdictReport; html: string }
   | { kind: 'failed'; message: string };

@@ -12,6 +12,7 @@
  */
 import { RandomStream } from '../../base/random.ts';
 import { DataSpec, type OptimizerSpec } from '../../contracts/experiment.ts';
+import type { SuiteResult } from '../../contracts/verdict.ts';
 import { type DataPart, loadDataset } from '../../data/dataset.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Backend, DeviceBuffer } from '../../engine/plan/backend.ts';
@@ -21,7 +22,7 @@ import { batchOf } from '../../kasmina/growing-network.ts';
 import { activation, linear } from '../../nn/layers.ts';
 import { freeData, uploadData } from '../../tolaria/device-data.ts';
 import { noStatistics, ReplicaNet } from './replica-net.ts';
-import { deviationOf, meanOf, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts';
+import { deviationOf, meanOf, type Suite, type SuiteOptions } from './suite.ts';
 
 const TRIALS = 100;
 const POOL = 8;

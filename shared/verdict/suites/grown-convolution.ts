@@ -12,6 +12,7 @@
 import { InputError } from '../../base/errors.ts';
 import { RandomStream } from '../../base/random.ts';
 import { DataSpec, type OptimizerSpec } from '../../contracts/experiment.ts';
+import type { SuiteResult } from '../../contracts/verdict.ts';
 import { type DataPart, loadDataset } from '../../data/dataset.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Graph, Tensor } from '../../engine/plan/graph.ts';
@@ -21,13 +22,7 @@ import { activation, conv1d, linear } from '../../nn/layers.ts';
 import { layerNorm } from '../../nn/norm-layers.ts';
 import { type DeviceData, freeData, uploadData } from '../../tolaria/device-data.ts';
 import { ReplicaNet } from './replica-net.ts';
-import {
-  meanOf,
-  type Suite,
-  type SuiteOptions,
-  type SuiteResult,
-  type SuiteTable,
-} from './suite.ts';
+import { meanOf, type Suite, type SuiteOptions, type SuiteTable } from './suite.ts';
 
 const LENGTH = 40;
 const CLASSES = 10;

@@ -9,6 +9,7 @@
  * google-research/growneuron, Student_Teacher.ipynb.
  */
 import { RandomStream } from '../../base/random.ts';
+import type { SuiteResult } from '../../contracts/verdict.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Backend, DeviceBuffer } from '../../engine/plan/backend.ts';
 import type { Graph } from '../../engine/plan/graph.ts';
@@ -29,7 +30,7 @@ import {
   type Student,
   type Task,
 } from './student-teacher-growth.ts';
-import { deviationOf, meanOf, type Suite, type SuiteOptions, type SuiteResult } from './suite.ts';
+import { deviationOf, meanOf, type Suite, type SuiteOptions } from './suite.ts';
 
 const ROWS = 1000;
 const STEPS = 1500;

@@ -1,4 +1,5 @@
-/** What a suite finds: tables beside published figures, and bars it met or did not. */
+/** What a suite needs, and what it finds as text. */
+import type { SuiteResult } from '../../contracts/verdict.ts';
 import type { Backend } from '../../engine/plan/backend.ts';
 import type { Clock, FileReader } from '../../platform/platform.ts';
 import { textTable } from '../report-text.ts';
@@ -16,25 +17,7 @@ export interface SuiteOptions {
   onProgress(share: number, label: string): void;
 }
 
-export interface SuiteTable {
-  title: string;
-  head: string[];
-  rows: string[][];
-}
-
-export interface SuiteResult {
-  type: 'suite.finished';
-  name: string;
-  title: string;
-  status: 'done' | 'interrupted';
-  adapter: string;
-  /** Where the data came from, and what is not as in the source. */
-  notes: string[];
-  tables: SuiteTable[];
-  /** What would have to be seen, and whether it was. */
-  bars: { text: string; met: boolean }[];
-  seconds: number;
-}
+export type SuiteTable = SuiteResult['tables'][number];
 
 export interface Suite {
   name: string;
