@@ -9,7 +9,7 @@ import { differentiate } from '../../shared/engine/plan/autodiff.ts';
 import type { Tensor } from '../../shared/engine/plan/graph.ts';
 import { ACTIVATIONS, BLEND_MODES } from '../../shared/engine/plan/ops-elementwise.ts';
 import { numel } from '../../shared/engine/plan/shape.ts';
-import { reshape } from '../../shared/nn/layers.ts';
+import { conv1d, reshape } from '../../shared/nn/layers.ts';
 import { batchNorm, groupNorm, layerNorm } from '../../shared/nn/norm-layers.ts';
 import { attention, embedding, positions } from '../../shared/nn/sequence-layers.ts';
 import { alphaControl } from './elementwise-cases.ts';
@@ -95,6 +95,21 @@ const networks: Record<string, Family> = {
         groups > 1 ? 1 : 2,
       );
       x = b.graph.one('conv2d', [x, weight, b.bias(`${name}.bias`, outputs)], attrs, name);
+      x = activate(b, x, s.one(SMOOTH));
+    }
+    return finish(b, x, s);
+  },
+  conv1d(b, s) {
+    let x = b.input('x', [s.between(1, 3), s.between(3, 9), s.between(1, 6)]);
+    for (const name of ['one', 'two']) {
+      const channels = x.shape[2]!;
+      const groups = s.one([1, channels]);
+      const window = { stride: s.between(1, 2), padding: s.between(1, 2), dilation: 1, groups };
+      const outputs = groups * s.between(1, groups > 1 ? 2 : 5);
+      x = conv1d(b.graph, x, name, outputs, s.between(1, 3), window, {
+        bias: s.one([true, false]),
+      });
+      fill(b);
       x = activate(b, x, s.one(SMOOTH));
     }
     return finish(b, x, s);
