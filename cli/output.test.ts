@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   CorruptDataError,
   InputError,
+  LimitError,
   NoAdapterError,
   StorageFullError,
 } from '#shared/base/errors.ts';
@@ -154,6 +155,7 @@ describe('exit codes', () => {
     [new CorruptDataError('x'), 2],
     [new NoAdapterError('x'), 3],
     [new StorageFullError('x'), 1],
+    [new LimitError('x'), 1],
     [new TypeError('x'), 1],
     ['text', 1],
   ])('%s ends with %i', (error, code) => {
@@ -169,6 +171,7 @@ describe('exit codes', () => {
   test('only errors that were not written for people show a stack', () => {
     expect(isExpected(new InputError('x'))).toBe(true);
     expect(isExpected(new StorageFullError('x'))).toBe(true);
+    expect(isExpected(new LimitError('x'))).toBe(true);
     expect(isExpected(new TypeError('x'))).toBe(false);
     expect(isExpected(new Error('x'))).toBe(false);
   });

@@ -23,6 +23,11 @@ export class DeviceLostError extends Error {
   override name = 'DeviceLostError';
 }
 
+/** What was asked for is more than a device or a kernel can hold; the message names the fix. */
+export class LimitError extends RangeError {
+  override name = 'LimitError';
+}
+
 /** Training cannot go on: its numbers are not finite, and no remedy helped. */
 export class DivergedError extends Error {
   override name = 'DivergedError';

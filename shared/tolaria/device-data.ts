@@ -2,6 +2,7 @@
  * A part of a dataset in device memory: rows padded like activations, labels as u32. Rows that one
  * binding cannot hold lie in several buffers; which, does not change a bit of a batch.
  */
+import { LimitError } from '../base/errors.ts';
 import type { DataPart } from '../data/dataset.ts';
 import type { Backend, DeviceBuffer } from '../engine/plan/backend.ts';
 import { numel, pack, padLast } from '../engine/plan/shape.ts';
@@ -19,7 +20,7 @@ export interface DeviceData {
 
 /**
  * @param input Feature axes of one row.
- * @throws {RangeError} If a single row is larger than a binding.
+ * @throws {LimitError} If a single row is larger than a binding.
  */
 export function uploadData(
   backend: Backend,
@@ -31,7 +32,7 @@ export function uploadData(
   const stored = numel(padLast(input, 1));
   const partRows = Math.min(part.size, Math.floor(backend.maxBindingBytes / 4 / stored));
   if (partRows < 1) {
-    throw new RangeError(
+    throw new LimitError(
       `Cannot upload "${name}": one row of ${stored} numbers is more than the adapter binds at once (${backend.maxBindingBytes} bytes)`,
     );
   }

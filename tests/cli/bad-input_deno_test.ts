@@ -192,6 +192,25 @@ Deno.test('port in use: serve names the port and the option', async () => {
   }
 });
 
+Deno.test('more than the adapter binds: the tensor, the limit and the fix, and no stack', async () => {
+  await inFolder(async (cwd) => {
+    // 4,096 features of 16,384 rows and 16 replicas: 4 GiB a tensor.
+    const experiment = {
+      ...{ name: 'large', steps: 1, batchSize: 16_384, replicas: 16 },
+      ...{ data: { source: 'moons' }, host: { kind: 'mlp', hidden: [4096] } },
+      ...{ growth: { enabled: false }, policy: { kind: 'none' } },
+    };
+    await writeFile(join(cwd, 'large.json'), JSON.stringify(experiment));
+    const { code, stderr } = await esper(['train', 'large.json', '--out', 'run'], { cwd });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /esper: Cannot allocate ".+" in "slot\d": 4294967296 bytes .*micro-batches/,
+    );
+    assert.doesNotMatch(stderr, /\n {4}at /);
+  });
+});
+
 const run = (command: string, ...args: string[]) =>
   new Deno.Command(command, { args, stdout: 'null', stderr: 'null' }).output().catch(() => null);
 

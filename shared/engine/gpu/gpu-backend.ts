@@ -2,7 +2,7 @@
  * Runs plans on WebGPU. A plan is prepared once (pipelines, slot buffers, bind groups); running it
  * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
  */
-import { DeviceLostError, messageOf } from '../../base/errors.ts';
+import { DeviceLostError, LimitError, messageOf } from '../../base/errors.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import { MAX_GROUPS } from '../kernels/kernel-call.ts';
@@ -99,14 +99,21 @@ export class GpuBackend implements Backend {
 
   createBuffer(label: string, elements: number): GpuBuffer {
     const bytes = Math.max(16, elements * 4);
-    if (bytes > this.device.limits.maxStorageBufferBindingSize) {
-      throw new RangeError(
-        `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds at once (maxStorageBufferBindingSize is ${this.device.limits.maxStorageBufferBindingSize}); use a smaller batch, micro-batches, fewer replicas or fewer rows`,
-      );
-    }
+    this.#checkSize(label, bytes);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const gpu = this.#onDevice((device) => device.createBuffer({ label, size: bytes, usage }));
     return { label, elements, gpu };
+  }
+
+  #checkSize(label: string, bytes: number): void {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (bytes <= most) return;
+    const limit =
+      maxBufferSize < maxStorageBufferBindingSize ? 'maxBufferSize' : 'maxStorageBufferBindingSize';
+    throw new LimitError(
+      `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds at once (${limit} is ${most}); use a smaller batch, micro-batches, fewer replicas or fewer rows`,
+    );
   }
 
   destroyBuffer(buffer: DeviceBuffer): void {
@@ -184,6 +191,8 @@ export class GpuBackend implements Backend {
   }
 
   async #build(plan: Plan, bindings: PlanBindings): Promise<Executable> {
+    // Before anything is tuned or compiled for tensors that cannot be.
+    for (const s of plan.slots) this.#checkSize(slotLabel(s), s.elements * 4);
     const context: LoweringContext = {
       replicas: plan.replicas,
       parameterElements: plan.parameterElements,
@@ -203,7 +212,7 @@ export class GpuBackend implements Backend {
     this.device.pushErrorScope('out-of-memory');
     try {
       for (const s of plan.slots) {
-        slots.set(s.name, this.createBuffer(`${s.largest}" in "${s.name}`, s.elements));
+        slots.set(s.name, this.createBuffer(slotLabel(s), s.elements));
       }
     } catch (error) {
       for (const s of slots.values()) s.gpu.destroy();
@@ -212,7 +221,7 @@ export class GpuBackend implements Backend {
     }
     if (await this.device.popErrorScope()) {
       for (const s of slots.values()) s.gpu.destroy();
-      throw new RangeError(outOfMemory(`plan "${plan.name}"`, plan.memory.arenaBytes));
+      throw new LimitError(outOfMemory(`plan "${plan.name}"`, plan.memory.arenaBytes));
     }
     const find = (name: string): GpuBuffer => {
       const buffer = slots.get(name) ?? (bindings.buffers[name] as GpuBuffer | undefined);
@@ -315,6 +324,11 @@ export class GpuBackend implements Backend {
   }
 }
 
+/** Names the largest tensor of a slot, which decides its size. */
+function slotLabel(slot: Plan['slots'][number]): string {
+  return `${slot.largest}" in "${slot.name}`;
+}
+
 function lossOf(message: string): DeviceLostError {
   return new DeviceLostError(`Cannot use the GPU: the device was lost (${message})`);
 }
@@ -332,7 +346,7 @@ function resourceOf(range: BufferRange, buffer: GpuBuffer): GPUBufferBinding {
 
 function checkGrid(call: KernelCall): void {
   if (call.grid.some((n) => n < 1 || n > MAX_GROUPS)) {
-    throw new RangeError(
+    throw new LimitError(
       `Cannot dispatch ${call.shader}: grid is ${call.grid.join(' x ')}, each must be 1 to ${MAX_GROUPS}; use a smaller batch`,
     );
   }
