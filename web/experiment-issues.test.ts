@@ -9,6 +9,19 @@ describe('validateExperiment()', () => {
     expect(validateExperiment(draft).experiment).toEqual(draft);
   });
 
+  it('names fields that do not fit each other', () => {
+    const fault = (change: object, field: string) =>
+      issueFor(validateExperiment({ ...draft, ...change }).issues, field);
+    expect(fault({ host: { kind: 'lenet' } }, 'host.kind')).toBe(
+      'Reads images, and these rows are none',
+    );
+    expect(fault({ host: { kind: 'gpt' } }, 'host.kind')).toBe(
+      'Reads tokens, and these rows are none',
+    );
+    const gpt = { data: { source: 'motifs' }, host: { kind: 'gpt', heads: 2, channels: 12 } };
+    expect(fault(gpt, 'host.channels')).toBe('Must be a multiple of 8: four for each head');
+  });
+
   it('names each faulty field in plain words', () => {
     const { experiment, issues } = validateExperiment({
       ...draft,

@@ -2,6 +2,7 @@
  * Validation of an edited experiment against the contract, with messages a person can act on,
  * keyed by the field they belong to.
  */
+import { contradictions } from '../shared/contracts/contradictions.ts';
 import { Experiment } from '../shared/contracts/experiment.ts';
 
 /** Either the valid experiment, or one message per faulty path such as `host.hidden.1`. */
@@ -11,8 +12,19 @@ export type Validation =
 
 const NO_ISSUES: ReadonlyMap<string, string> = new Map();
 
-/** Checks a draft; never throws. */
+/** Checks a draft: every field, and that they fit each other. Never throws. */
 export function validateExperiment(draft: unknown): Validation {
+  const fields = validateFields(draft);
+  if (!fields.experiment) return fields;
+  const issues = new Map<string, string>();
+  for (const { field, plain } of contradictions(fields.experiment)) {
+    if (!issues.has(field)) issues.set(field, plain);
+  }
+  return issues.size > 0 ? { experiment: null, issues } : fields;
+}
+
+/** Checks every field by itself. Never throws. */
+export function validateFields(draft: unknown): Validation {
   const parsed = Experiment.safeParse(draft);
   if (parsed.success) return { experiment: parsed.data, issues: NO_ISSUES };
   const issues = new Map<string, string>();

@@ -5,7 +5,7 @@
 import { canonicalJson } from '../shared/base/canonical.ts';
 import { InputError } from '../shared/base/errors.ts';
 import { Experiment } from '../shared/contracts/experiment.ts';
-import { validateExperiment } from './experiment-issues.ts';
+import { validateFields } from './experiment-issues.ts';
 
 const PREFIX = '#e=';
 
@@ -32,7 +32,7 @@ export function decodeShareHash(hash: string): Experiment | null {
   } catch {
     throw new InputError('Cannot read the experiment in this link: it is cut off or altered');
   }
-  const { experiment, issues } = validateExperiment(value);
+  const { experiment, issues } = validateFields(value);
   if (experiment) return experiment;
   const faults = [...issues].map(([path, message]) => `${path || 'experiment'}: ${message}`);
   throw new InputError(`Cannot use the experiment in this link: ${faults.join('; ')}`);

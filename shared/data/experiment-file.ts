@@ -4,8 +4,8 @@
  */
 import type { z } from 'zod';
 import { InputError } from '../base/errors.ts';
+import { contradictions } from '../contracts/contradictions.ts';
 import { type DataSpec, Experiment } from '../contracts/experiment.ts';
-import { IMAGE_HOSTS } from '../contracts/host.ts';
 import { closestWord } from './closest-word.ts';
 import { descriptionAt, knownKeys } from './experiment-schema.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './json-text.ts';
@@ -155,47 +155,6 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined,
     root,
   );
-}
-
-/** Keys that are each right and make no sense together. */
-function contradictions({ data, host }: Experiment): Fault[] {
-  const faults: Fault[] = [];
-  const hasTestRows =
-    data.source === 'two-spirals' ? data.variant === 'benchmark' : 'test' in data && data.test;
-  if (hasTestRows && data.testFraction !== undefined) {
-    faults.push({
-      path: ['data', 'testFraction'],
-      message:
-        '"data.testFraction" has no use: the data come with test rows of their own; remove it',
-    });
-  }
-  const numbers = ['two-spirals', 'moons', 'circles', 'xor', 'blobs', 'signals'];
-  const isFlat = [...numbers, 'motifs', 'csv'];
-  const readsImages = IMAGE_HOSTS.includes(host.kind);
-  if (readsImages && isFlat.includes(data.source) && data.imageShape === undefined) {
-    faults.push({
-      path: ['host', 'kind'],
-      message: `"host.kind" is "${host.kind}" and rows are no images; set "data.imageShape" to [height, width, channels] or use "mlp"`,
-    });
-  }
-  if (host.kind === 'gpt') {
-    if ([...numbers, 'glyphs'].includes(data.source)) {
-      faults.push({
-        path: ['host', 'kind'],
-        message: `"host.kind" is "gpt" and rows of "${data.source}" are no tokens; use "data.source": "motifs", files of whole numbers, or another host`,
-      });
-    }
-    // Files are scaled unless they say otherwise.
-    const scaling = data.scaling ?? (data.source === 'motifs' ? 'none' : 'standard');
-    if (scaling !== 'none') {
-      faults.push({
-        path: ['data', 'scaling'],
-        message:
-          '"data.scaling" would make fractions of the tokens a "gpt" reads; set it to "none"',
-      });
-    }
-  }
-  return faults;
 }
 
 /**

@@ -24,6 +24,14 @@ describe('layoutGrowth()', () => {
     expect(layout.width).toBe(600);
   });
 
+  it('shortens long names to their end', () => {
+    const names = ['layer1.0.conv1', 'transformer.h.0.mlp.c_fc', 'layer2.0.downsample.0'];
+    const layers = names.map((name) => layer(name, 2, 2));
+    const [, ...columns] = layoutGrowth(layers, 2, 600, 0).columns;
+    expect(columns.map((c) => c.label)).toEqual(['layer1.0.conv1', '…mlp.c_fc', '…downsample.0']);
+    expect(columns.map((c) => c.key)).toEqual(names);
+  });
+
   it('draws at most ten units of a wide layer and counts the rest', () => {
     const column = layoutGrowth([layer('fc1', 2, 128)], 2, 600, 0).columns[1];
     expect(column?.units.length).toBe(MAX_UNITS);

@@ -68,7 +68,7 @@ export function layoutGrowth(
     const x = MARGIN_X + i * spacing;
     return {
       key: layer?.layerId ?? 'input',
-      label: layer?.layerId ?? 'input',
+      label: shortName(layer?.layerId ?? 'input'),
       detail: layer?.kind === 'conv2d' ? `${size} channels` : `${size} units`,
       x,
       units: Array.from({ length: shown }, (_, k) => ({
@@ -106,4 +106,13 @@ export function branchPath({ from, node, to }: SeedBranch): string {
   const start = from.y + 7;
   const end = to.y + 7;
   return `M${from.x} ${start}C${from.x} ${node.y} ${node.x - reach} ${node.y} ${node.x} ${node.y}S${to.x} ${node.y} ${to.x} ${end}`;
+}
+
+/** Longest name that has room over a column. */
+const MAX_LABEL = 15;
+
+/** The end of a long name: `transformer.h.0.mlp.c_fc` is `…mlp.c_fc`. */
+function shortName(layerId: string): string {
+  if (layerId.length <= MAX_LABEL) return layerId;
+  return `…${layerId.split('.').slice(-2).join('.')}`;
 }

@@ -98,6 +98,7 @@ export function HostSettings() {
           label="Kind"
           value={host.kind}
           options={KINDS}
+          issue={issueFor(issues, 'host.kind')}
           onChange={(kind) => editHost(Experiment.shape.host.parse({ kind }))}
         />
         <SelectField
