@@ -33,6 +33,7 @@ export interface WorkloadResult {
 
 export interface ReplicaResult {
   network: string;
+  batch: number;
   replicas: number;
   milliseconds: number;
   /** Step time relative to one replica. */
@@ -81,6 +82,8 @@ export interface BenchOptions {
 /** Steps over which the time of a kernel is averaged. */
 const PROFILED_STEPS = 50;
 const REPLICAS = [1, 2, 4, 8, 16, 32, 64] as const;
+/** Few rows, where dispatches cost most, and many, where arithmetic does. */
+const REPLICA_BATCHES = [16, 128] as const;
 const NETWORKS: readonly (readonly number[])[] = [
   [2, 64, 64, 3],
   [64, 32, 10],
@@ -159,12 +162,14 @@ function sections(
         report.active = await measureActive(backend, PAIRED * samples, minMs);
       },
     ],
-    ...NETWORKS.map((dims): [string, () => Promise<void>] => [
-      `replicas of MLP ${dims.join('-')}`,
-      async () => {
-        report.replicas.push(...(await measureReplicas(backend, dims, o)));
-      },
-    ]),
+    ...NETWORKS.flatMap((dims) =>
+      REPLICA_BATCHES.map((batch): [string, () => Promise<void>] => [
+        `replicas of MLP ${dims.join('-')}, batch ${batch}`,
+        async () => {
+          report.replicas.push(...(await measureReplicas(backend, dims, batch, o)));
+        },
+      ]),
+    ),
     ...(['batch', 'width', 'depth'] as const).map((axis): [string, () => Promise<void>] => [
       `step time against ${axis}`,
       async () => {
@@ -213,9 +218,10 @@ async function measureWorkload(
 async function measureReplicas(
   backend: GpuBackend,
   dims: readonly number[],
+  batch: number,
   o: BenchOptions,
 ): Promise<ReplicaResult[]> {
-  const spec = { kind: 'mlp', b: 128, dims };
+  const spec = { kind: 'mlp', b: batch, dims };
   const data = dataOf(spec);
   const steps: FixedStep[] = [];
   for (const replicas of REPLICAS) {
@@ -224,7 +230,7 @@ async function measureReplicas(
     );
     steps.push(
       await FixedStep.create(backend, {
-        ...{ name: `replicas-${replicas}`, replicas, input: [128, dims[0]!] },
+        ...{ name: `replicas-${replicas}`, replicas, input: [batch, dims[0]!] },
         ...{ classes: dims.at(-1)!, x: data.x!, labels: data.y! },
         model: (graph, x) => mlpModel(graph, x, dims),
         parameter: (name) => values.get(name)!,
@@ -236,6 +242,6 @@ async function measureReplicas(
   const one = median(times[0]!);
   return REPLICAS.map((replicas, i) => {
     const milliseconds = median(times[i]!);
-    return { network: dims.join('-'), replicas, milliseconds, ratio: milliseconds / one };
+    return { network: dims.join('-'), batch, replicas, milliseconds, ratio: milliseconds / one };
   });
 }

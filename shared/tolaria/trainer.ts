@@ -132,6 +132,13 @@ export interface RunSummary {
   message?: string;
 }
 
+/** Steps that were submitted, and their numbers once the device is done. */
+interface Chunk {
+  first: number;
+  steps: number;
+  result: ReturnType<NetworkRuntime['readMetrics']>;
+}
+
 export class Trainer {
   readonly experiment: Experiment;
   readonly runtime: NetworkRuntime;
@@ -346,24 +353,35 @@ export class Trainer {
   async train(until: number, stop: () => boolean = () => false): Promise<boolean> {
     const { clock } = this.#o;
     const end = Math.min(until, this.experiment.steps);
-    while (this.#state.step < end && !stop()) {
+    /** Submitted while the chunk before it was still running. */
+    let ahead: Chunk | null = null;
+    while (this.#state.step < end && (ahead || !stop())) {
       const began = clock.now();
-      await this.applyCommands();
-      const first = this.#state.step;
-      if (this.#state.skipped.includes(first)) {
-        this.#state.step++;
-        await this.#afterChunk();
-        continue;
+      if (!ahead) {
+        await this.applyCommands();
+        if (this.#state.skipped.includes(this.#state.step)) {
+          this.#state.step++;
+          await this.#afterChunk();
+          continue;
+        }
       }
-      const steps = Math.min(this.#chunk, end - first, this.#stepsToNextStop());
-      this.runtime.run(first, steps, (s) => this.#rowAt(s));
-      const { metrics, fault } = await this.runtime.readMetrics(steps);
+      const { first, result, steps } = ahead ?? this.#submit(this.#state.step, end);
+      ahead = null;
+      // The device goes on while this chunk's numbers travel; one chunk ahead and no more, and never
+      // past a step at which something is looked at, decided or commanded.
+      const next = first + steps;
+      const goesOn = next < end && this.#stepsToNextStop(first) > steps;
+      if (goesOn && this.#commands.length === 0 && !stop()) ahead = this.#submit(next, end);
+      const { metrics, fault } = await result;
       const verdict = inspectChunk(
         first,
         metrics.map((m) => m.loss),
         fault,
       );
       if (verdict.step !== null) {
+        // What ran ahead is undone with the rest.
+        await ahead?.result;
+        ahead = null;
         await this.#rollBack(verdict.cause, verdict.step);
         continue;
       }
@@ -378,8 +396,19 @@ export class Trainer {
     return this.#state.step >= this.experiment.steps;
   }
 
-  #stepsToNextStop(): number {
-    const { scheduled, skipped, step } = this.#state;
+  /** Submits the steps from `first` to the next stop, a chunk at most, and the copy of their numbers. */
+  #submit(first: number, end: number): Chunk {
+    const steps = Math.min(this.#chunk, end - first, this.#stepsToNextStop(first));
+    this.runtime.run(first, steps, (s) => this.#rowAt(s));
+    const result = this.runtime.readMetrics(steps);
+    // It may fail while another chunk is waited for; whoever waits for it is told.
+    result.catch(() => {});
+    return { first, steps, result };
+  }
+
+  /** Steps from `step` to the next one at which something else than training happens. */
+  #stepsToNextStop(step = this.#state.step): number {
+    const { scheduled, skipped } = this.#state;
     const { checkpointEverySteps, evaluateEverySteps, intervalSteps } = this.experiment;
     const next = (every: number) => every - (step % every);
     const planned = this.#schedule?.nextStep(scheduled) ?? Number.POSITIVE_INFINITY;

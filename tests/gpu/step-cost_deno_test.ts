@@ -31,6 +31,18 @@ interface Encoded {
 /** Keeps the encoded dispatches of the training plan it prepared last, in order. */
 class WatchedBackend extends GpuBackend {
   training: Encoded[] = [];
+  /** Most reads that were on their way at once. */
+  mostReads = 0;
+  #reads = 0;
+
+  override async readMany(requests: Parameters<GpuBackend['readMany']>[0]) {
+    this.mostReads = Math.max(this.mostReads, ++this.#reads);
+    try {
+      return await super.readMany(requests);
+    } finally {
+      this.#reads--;
+    }
+  }
 
   override async prepare(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     const executable = await super.prepare(plan, bindings);
@@ -120,6 +132,29 @@ test('a chunk is one pass and one submit, and makes nothing', async () => {
   });
   assert.deepEqual([reading['submit'], reading['copyBufferToBuffer']], [1, 2]);
   assert.deepEqual([reading['createBuffer'], reading['writeBuffer']], [0, 0]);
+});
+
+test('one chunk runs ahead while another is read, through buffers that are there already', async () => {
+  const experiment = tinyExperiment({
+    ...mlp,
+    ...{ steps: 900, intervalSteps: 300, evaluateEverySteps: 900, growth: { enabled: false } },
+  });
+  const { trainer } = await openTiny({ backend, experiment });
+  await trainer.train(300);
+  // Between two looks: from step 301 to 599.
+  await trainer.train(301);
+  backend.mostReads = 0;
+  const during = await countCalls(async () => {
+    await trainer.train(599);
+  });
+  assert.equal(backend.mostReads, 2);
+  assert.deepEqual([during['createBuffer'], during['createBindGroup']], [0, 0]);
+  await trainer.train(900);
+  // The same bits as step by step, where nothing can run ahead.
+  const single = await openTiny({ backend, experiment });
+  for (let step = 1; step <= 900; step += 7) await single.trainer.train(step);
+  await single.trainer.train(900);
+  assert.equal(await trainer.digest(), await single.trainer.digest());
 });
 
 /** A whole life on every layer, with dropout, clipping and a blend by hand. */
