@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Experiment } from '../contracts/experiment.ts';
 import { trainingGraph } from '../kasmina/growing-network.ts';
+import { ZOO } from '../models/_test-zoo.ts';
+import { optionsFor } from './_test-models.ts';
 import {
   advance,
   germinate,
@@ -126,6 +128,25 @@ describe('microBatches', () => {
       expect([...tensors.get(name)!.data.slice(0, data.length)]).toEqual([...data]);
     }
   });
+
+  it.each(ZOO.filter((m) => ['resnet8', 'gpt'].includes(m.name)))(
+    'trains $name, its running statistics and its shared table included',
+    async (model) => {
+      const options = { batchSize: 6, microBatches: 3, steps: 6, growth: { enabled: false } };
+      const states = async () => {
+        const { trainer } = await openTiny(optionsFor(model, options));
+        const before = await tensorBits(trainer);
+        await trainer.train(6);
+        const after = await tensorBits(trainer);
+        const moved = [...before].filter(([name, own]) => after.get(name) !== own);
+        return { digest: await trainer.digest(), moved: moved.map(([name]) => name) };
+      };
+      const [one, again] = [await states(), await states()];
+      expect(again).toEqual(one);
+      const want = model.name === 'gpt' ? 'transformer.wte.weight' : 'bn1.running_mean';
+      expect(one.moved).toContain(want);
+    },
+  );
 
   it('is no trace of a seed in isolation for the host', async () => {
     const plain = await runTiny({ experiment: tinyExperiment({ microBatches: 3, steps: 20 }) });

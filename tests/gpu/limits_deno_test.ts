@@ -45,6 +45,8 @@ test('default limits train to the bits of raised ones', async () => {
       tinyExperiment({ optimizer: { kind: 'adamw', weightDecay: 0.1, clipNorm: 0.05 } }),
       tinyExperiment({
         ...{ steps: 30, replicas: 2, loss: { crossEntropy: 0.5, mse: 0.5 } },
+        ...{ microBatches: 3, labelSmoothing: 0.1 },
+        optimizer: { kind: 'adamw', weightDecay: 0.1, weightDecayRule: 'weights' },
         host: { kind: 'cnn', channels: [5], activation: 'gelu', hidden: [4] },
       }),
     ];
