@@ -38,7 +38,7 @@ svg text{fill:var(--ink);font-size:12px}svg .tick{fill:var(--soft);font-size:11p
 .grid{stroke:var(--rule);stroke-width:1}.zero{stroke:var(--ink);stroke-width:1}.band{fill:var(--band)}
 .dot{fill-opacity:.55;fill:var(--soft)}.mean{stroke:var(--ink);stroke-width:2}
 .line{fill:none;stroke-width:2}.interval{stroke-width:3}
-${['better', 'worse', 'equivalent', 'undecided'].map((o) => `.${o}{color:var(--${o})}svg .${o}{stroke:var(--${o});fill:var(--${o})}`).join('')}
+${['better', 'worse', 'equivalent', 'undecided'].map((o) => `span.${o}{color:var(--${o})}svg .${o}{stroke:var(--${o});fill:var(--${o})}`).join('')}
 ${ARMS_IN_ORDER.map((arm, i) => `.dot.arm-${arm}{fill:var(--a${i + 1})}.line.arm-${arm}{stroke:var(--a${i + 1})}`).join('')}
 code{overflow-wrap:anywhere;font-size:.8125rem}ul{padding-left:1.2rem}
 `;
@@ -54,7 +54,7 @@ export function reportHtml(report: VerdictReport, { theme = 'auto' }: HtmlOption
       : `:root{color-scheme:${theme};${theme === 'dark' ? DARK : LIGHT}}`;
   const title = `Verdict: ${protocol.protocol.name}`;
   return `<!doctype html>
-<html lang="en"${fixed}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>${colours}${STYLE}</style></head><body>
+<html lang="en"${fixed}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>${colours}${STYLE}</style></head><body><main>
 <h1>${escapeHtml(title)}</h1>
 <p class="soft">Does growing pay on “${escapeHtml(name)}”? ${escapeHtml(description ?? '')}</p>
 ${status === 'interrupted' ? '<p><strong>Interrupted:</strong> only the runs that had ended are judged.</p>' : ''}
@@ -74,7 +74,7 @@ ${problems.length === 0 ? '<p>Nothing: every run of every arm ended as it should
 ${runTable(report)}
 <h2>Protocol</h2>
 ${protocolText(report)}
-</body></html>
+</main></body></html>
 `;
 }
 
