@@ -15,5 +15,11 @@ export const GLOSSARY: readonly (readonly [term: string, meaning: string])[] = [
   ['Prune (cull)', 'Remove a seed without a trace'],
   ['Governor', 'Takes the run back to its last good state when numbers break down'],
   ['Run seed', 'The number all randomness derives from: the same seed repeats the same run'],
+  [
+    'Verdict',
+    'Whether growing paid: the grown network against matched controls, over several seeds',
+  ],
+  ['Control', 'A network that differs in one thing: it stays small, is large from the start, …'],
+  ['Margin', 'A difference so small that a verdict counts it as none'],
   ['Dispatch', 'One kernel started on the GPU'],
 ];
