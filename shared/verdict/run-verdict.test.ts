@@ -151,6 +151,28 @@ describe('trainArm()', () => {
   });
 });
 
+describe('meteredBackend()', () => {
+  test('timings are not charged, decisions are', async () => {
+    const growing = Experiment.parse({ ...TINY, steps: 80 });
+    const run = async (clock: Workbench['clock']) => {
+      const dataset = tinyDataset([3], 2, 20);
+      const job = {
+        arm: 'growth',
+        seeds: [3],
+        experiment: growing,
+        dataset,
+        widths: null,
+      } as const;
+      const hooks = { onStep: () => {}, stop: new AbortController().signal };
+      return (await trainArm({ ...bench(), clock }, job, hooks))![0]!;
+    };
+    const [quick, slow] = [await run(tickingClock()), await run(tickingClock(50))];
+    expect(quick.flops.decisions).toBeGreaterThan(0);
+    expect(slow.flops).toEqual(quick.flops);
+    expect(slow.digest).toBe(quick.digest);
+  });
+});
+
 describe('planFlops()', () => {
   test('a linear model, counted by hand', () => {
     const experiment = tinyExperiment({ host: { kind: 'mlp', hidden: [] } });
