@@ -2,17 +2,28 @@
 import { InputError, NoAdapterError } from '#shared/base/errors.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { createGpuBackend, type GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
+import { measurePolicies, type PolicyReport, policyText } from '../bench/policies.ts';
 import { markdownReport, type PeerTable, terminalReport } from '../bench/report.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+
+/** Measured by itself: what decisions cost, on the processor alone. */
+const POLICIES_NAME = 'policies';
+/** Decisions of each policy for each sample that workloads have. */
+const DECISIONS_PER_SAMPLE = 200;
 
 /** Least milliseconds of one sample: Deno's waits alone take ten. */
 const MIN_MS = 60;
 
 /** Checks names, so that a slip is told before anything is measured. */
 function checkNames(only: readonly string[]): void {
-  const names = Object.keys(STANDARD);
+  const names = [...Object.keys(STANDARD), POLICIES_NAME];
+  if (only.includes(POLICIES_NAME) && only.length > 1) {
+    throw new InputError(
+      'Cannot measure policies beside workloads: they need no adapter, type "npx esper bench policies"',
+    );
+  }
   for (const name of only) {
     if (names.includes(name)) continue;
     const guess = closestWord(name, names);
@@ -121,6 +132,19 @@ class TextLineStream extends TransformStream<string, string> {
   }
 }
 
+async function benchPolicies(
+  { browser, peers, profile, samples, write }: BenchCommandOptions,
+  note: (message: string) => void,
+  stop: AbortSignal,
+): Promise<{ reports: PolicyReport[]; text: string }> {
+  if (write !== null || peers !== null || browser || profile) {
+    throw new InputError('Cannot measure policies that way: they take no option but --samples');
+  }
+  note('measuring decisions of every policy');
+  const report = await measurePolicies(DECISIONS_PER_SAMPLE * samples, stop);
+  return { reports: [report], text: policyText(report) };
+}
+
 /**
  * Runs the benchmarks, with `browser` in Chromium as well; with `write` also writes the page. Stopped,
  * it reports and writes what was measured by then.
@@ -134,8 +158,9 @@ export async function runBench(
   options: BenchCommandOptions,
   note: (message: string) => void,
   stop: AbortSignal,
-): Promise<{ reports: BenchReport[]; text: string }> {
+): Promise<{ reports: (BenchReport | PolicyReport)[]; text: string }> {
   checkNames(options.only);
+  if (options.only[0] === POLICIES_NAME) return await benchPolicies(options, note, stop);
   const peers = options.peers === null ? null : await readPeers(options.peers);
   const reports = [await measureHere(options, note, stop)];
   if (options.browser && !stop.aborted) reports.push(await measureInBrowser(options, note, stop));

@@ -165,6 +165,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       'Examples:',
       '  npx esper bench mlp_s cnn',
       '  npx esper bench mlp_s --profile',
+      '  npx esper bench policies    (what a decision costs; needs no adapter)',
       '  npx esper bench --browser --write docs/benchmarks.md',
     ],
   },

@@ -2,7 +2,8 @@
  * How a decision is written down: evidence as comparisons that hold or do not, and an id that is
  * the same whenever the same thing is decided at the same step.
  */
-import { canonicalJson, sha256Hex } from '../base/canonical.ts';
+import { canonicalJson } from '../base/canonical.ts';
+import { sha256HexSync } from '../base/sha256.ts';
 import type { Decision, Evidence } from '../contracts/decision.ts';
 
 /** A decision that has no id yet. */
@@ -53,14 +54,14 @@ export function show(value: number): string {
 }
 
 /** First 16 hexadecimal digits of the SHA-256 of what is decided, when, and by which rule. */
-export async function decisionId(draft: DecisionDraft): Promise<string> {
+export function decisionId(draft: DecisionDraft): string {
   const { step, action, layerId, slot, blueprint, rule } = draft;
   const text = canonicalJson({ step, action, layerId, slot, blueprint, rule });
-  return (await sha256Hex(text)).slice(0, 16);
+  return sha256HexSync(text).slice(0, 16);
 }
 
-export async function withId(draft: DecisionDraft): Promise<Decision> {
-  return { id: await decisionId(draft), ...draft };
+export function withId(draft: DecisionDraft): Decision {
+  return { id: decisionId(draft), ...draft };
 }
 
 function holds(value: number, comparison: Comparison, threshold: number): boolean {

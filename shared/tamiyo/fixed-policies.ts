@@ -13,7 +13,7 @@ function waiting(name: string, reason: string): Policy {
   return {
     name,
     async decide(observation: Observation) {
-      const decision = await withId({
+      const decision = withId({
         step: observation.step,
         action: 'wait',
         layerId: null,

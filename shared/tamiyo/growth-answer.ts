@@ -50,7 +50,7 @@ export function growingPolicy(
     name,
     async decide(o: Observation): Promise<Decision[]> {
       const trend = lossHistory(o.history);
-      return await Promise.all(answerWith(o, trend, propose(o, trend)).map(withId));
+      return answerWith(o, trend, propose(o, trend)).map(withId);
     },
   };
 }

@@ -24,7 +24,7 @@ export const heuristicPolicy: Policy = { name: 'heuristic', decide: decideHeuris
  * one germination; a single `wait` with the reason when there is nothing else.
  */
 export async function decideHeuristic(o: Observation): Promise<Decision[]> {
-  return await Promise.all(draftHeuristic(o).map(withId));
+  return draftHeuristic(o).map(withId);
 }
 
 /** {@link decideHeuristic} before ids are computed. Linear in slots, signals and outcomes. */

@@ -13,7 +13,7 @@ import type { Policy } from './policy.ts';
 export const schedulePolicy: Policy = {
   name: 'schedule',
   async decide(o: Observation): Promise<Decision[]> {
-    return await Promise.all(draftSchedule(o).map(withId));
+    return draftSchedule(o).map(withId);
   },
 };
 

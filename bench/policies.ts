@@ -1,0 +1,198 @@
+/**
+ * What a decision costs: every policy that decides from an observation, over 1,000 layers of four
+ * slots, in process and with everything measured that it may ask for. Two looks: one at which the
+ * run has stopped to learn and every layer has room, one at which every slot is in use.
+ */
+import type { Observation } from '#shared/contracts/decision.ts';
+import type { HealthSignal } from '#shared/contracts/health.ts';
+import { heuristicSettingsOf, type PolicyKind, PolicySpec } from '#shared/contracts/policy.ts';
+import type { SeedSlotState } from '#shared/contracts/seed.ts';
+import { EMPTY_KNOWLEDGE, FEATURES } from '#shared/tamiyo/bandit.ts';
+import { POLICIES } from '#shared/tamiyo/create-policy.ts';
+
+export const LAYERS = 1000;
+export const SLOTS = 4;
+const BLUEPRINTS = ['residual-mlp-16', 'widen-8', 'widen-16', 'widen-32', 'low-rank-4', 'norm'];
+const WARM_UP = 200;
+
+export interface PolicyResult {
+  policy: PolicyKind;
+  look: 'room' | 'full';
+  /** Milliseconds of one decision, from observation to decisions with their ids. */
+  p50: number;
+  p99: number;
+  worst: number;
+  decisions: number;
+}
+
+export interface PolicyReport {
+  type: 'bench.policies';
+  layers: number;
+  slots: number;
+  samples: number;
+  policies: PolicyResult[];
+}
+
+const SPECS: readonly PolicySpec[] = [
+  { kind: 'none' },
+  { kind: 'manual' },
+  { kind: 'heuristic' },
+  { kind: 'gradmax' },
+  { kind: 'tiny' },
+  { kind: 'probe', everyLooks: 1 },
+  { kind: 'bandit' },
+  { kind: 'random', germinateRate: 1, cullRate: 0.01 },
+  { kind: 'uniform', from: 0 },
+  {
+    kind: 'schedule',
+    schedule: Array.from({ length: 1024 }, (_, i) => ({
+      ...{ step: 50 * i, layer: `fc${i % LAYERS}`, blueprint: 'widen-8' },
+    })),
+  },
+].map((spec) => PolicySpec.parse(spec));
+
+/** Decisions at `samples` looks of each kind, for each policy in turn. */
+export async function measurePolicies(
+  samples: number,
+  stop: AbortSignal,
+  warmUp = WARM_UP,
+): Promise<PolicyReport> {
+  const policies: PolicyResult[] = [];
+  for (const look of ['room', 'full'] as const) {
+    for (const spec of SPECS) {
+      if (stop.aborted) break;
+      const seen = observation(spec, look);
+      const policy = POLICIES[spec.kind];
+      const times: number[] = [];
+      let decisions = 0;
+      for (let i = -warmUp; i < samples; i++) {
+        // Another step each time: what follows from the step is not the same work again and again.
+        const o = { ...seen, step: seen.step + 50 * (i + warmUp) };
+        const start = performance.now();
+        const answer = await policy.decide(o);
+        if (i >= 0) times.push(performance.now() - start);
+        decisions = answer.length;
+      }
+      times.sort((a, b) => a - b);
+      const at = (share: number) =>
+        times[Math.min(times.length - 1, Math.floor(share * times.length))]!;
+      policies.push({
+        ...{
+          policy: spec.kind,
+          look,
+          p50: at(0.5),
+          p99: at(0.99),
+          worst: times.at(-1)!,
+          decisions,
+        },
+      });
+    }
+  }
+  return { type: 'bench.policies', layers: LAYERS, slots: SLOTS, samples, policies };
+}
+
+/** What is asked, for each policy: with room to grow, then without. */
+export function benchObservations(): Observation[] {
+  return (['room', 'full'] as const).flatMap((look) => SPECS.map((s) => observation(s, look)));
+}
+
+export function policyText(report: PolicyReport): string {
+  const rows = report.policies.map((p) => [
+    p.policy,
+    p.look === 'room' ? 'plateau, slots free' : 'all slots in use',
+    ...[p.p50, p.p99, p.worst].map((ms) => ms.toFixed(3)),
+    String(p.decisions),
+  ]);
+  const head = ['policy', 'look', 'p50 ms', 'p99 ms', 'worst ms', 'decisions'];
+  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(' | ')} |`;
+  return [
+    `One decision over ${report.layers} layers of ${report.slots} slots, ${report.samples} samples each`,
+    '',
+    line(head),
+    line(widths.map((w) => '-'.repeat(w))),
+    ...rows.map(line),
+  ].join('\n');
+}
+
+const worlds = new Map<PolicyResult['look'], Observation>();
+
+function observation(policy: PolicySpec, look: PolicyResult['look']): Observation {
+  const world = worlds.get(look) ?? makeWorld(look);
+  worlds.set(look, world);
+  return { ...world, policy, settings: heuristicSettingsOf(policy) };
+}
+
+function makeWorld(look: PolicyResult['look']): Observation {
+  const layers = Array.from({ length: LAYERS }, (_, i) => ({
+    ...{ layerId: `fc${i}`, kind: 'linear' as const, inFeatures: 64, outFeatures: 64 },
+    parameters: 4160,
+    slots: Array.from({ length: SLOTS }, (_, s) => slot(`fc${i}`, s, look, i)),
+    offers: BLUEPRINTS.map((blueprint, k) => ({ blueprint, parameters: 300 + 100 * k })),
+  }));
+  const d = FEATURES.length;
+  const arms = Object.fromEntries(
+    ['first', 'hidden', 'last'].flatMap((place) =>
+      BLUEPRINTS.map((blueprint, k) => [
+        `linear-${place}|${blueprint}`,
+        {
+          gram: Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 5 : 0.5)),
+          moment: Array.from({ length: d }, (_, i) => 0.1 * i - 0.05 * k),
+          ...{ pulls: 5, rewardSum: 0.5 },
+        },
+      ]),
+    ),
+  );
+  return {
+    ...{ runId: 'bench', step: 100_000, totalSteps: 1_000_000, layers, seed: 1 },
+    history: Array.from({ length: 512 }, (_, i) => ({
+      ...{ step: 100_000 - 50 * (511 - i), loss: 0.5 + 0.001 * (i % 7), accuracy: 0.8 },
+    })),
+    signals: Array.from({ length: 2048 }, (_, i) => signal(`fc${i % LAYERS}`, 1 + (i % 13))),
+    outcomes: Array.from({ length: 1024 }, (_, i) => ({
+      ...{ seedId: `s${i}`, layerId: `fc${i % LAYERS}`, blueprint: BLUEPRINTS[i % 6]! },
+      ...{ outcome: i % 3 === 0 ? ('culled' as const) : ('fossilized' as const) },
+      ...{ step: 10 * i, contribution: 0.01 },
+    })),
+    budget: { parametersLeft: 1_000_000, concurrentLeft: look === 'room' ? 4 : 0, seedsLeft: 200 },
+    ...{ blendMode: 'add', settings: heuristicSettingsOf(SPECS[0]!) },
+    ...{ intervalSteps: 50, germinated: 0 },
+    siteScores: layers.map(({ layerId }, i) => ({
+      ...{ layerId, slot: 0, blueprint: 'widen-8', parameters: 400, units: 8, score: 1 + (i % 17) },
+      ...{ bottleneck: 0.5, amplitude: i < 3 ? 1 : null, lossBefore: 0.5, lossAfter: 0.4 },
+      obstacle: null,
+    })),
+    trials: Array.from({ length: 16 }, (_, i) => ({
+      ...{ layerId: `fc${i}`, slot: 0, blueprint: 'widen-8', parameters: 400, steps: 30 },
+      ...{ loss: 0.5 - 0.001 * i, controlLoss: 0.5, rounds: 1 + (i % 4) },
+    })),
+    knowledge: { ...EMPTY_KNOWLEDGE, arms },
+  };
+}
+
+function slot(
+  layerId: string,
+  index: number,
+  look: PolicyResult['look'],
+  layer: number,
+): SeedSlotState {
+  const stage = (['TRAINING', 'BLENDING', 'HOLDING', 'HOLDING'] as const)[index % SLOTS]!;
+  const isFree = look === 'room';
+  return {
+    ...{ layerId, slot: index, stage: isFree ? 'DORMANT' : stage },
+    seedId: isFree ? null : `s${layer}-${index}`,
+    ...{ blueprint: isFree ? null : 'widen-8', blendMode: isFree ? null : 'add' },
+    ...{ alpha: isFree ? 0 : 0.5, alphaTarget: isFree ? 0 : 1, stageSince: 99_000 },
+    ...{ parameters: isFree ? 0 : 400, contribution: isFree ? null : 0.01 * ((layer % 5) - 2) },
+    ...{ gradientRatio: isFree ? null : 0.5, embargoUntil: 0, faults: 0 },
+  };
+}
+
+function signal(layerId: string, gradientNorm: number): HealthSignal {
+  return {
+    ...{ layerId, seedId: null, step: 100_000, activationVariance: 1, deadUnitRatio: 0.1 },
+    ...{ meanCorrelation: 0, gradientNorm, gradientVariance: 1, gradientRatio: null },
+    latencyMs: null,
+  } as HealthSignal;
+}
