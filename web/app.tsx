@@ -4,6 +4,7 @@ import type { DataSpec } from '../shared/contracts/experiment.ts';
 import styles from './app.module.css';
 import { useDraftStore } from './draft-store.ts';
 import { ActionsProvider } from './engine-context.tsx';
+import { AlphaLandscape } from './features/alpha-landscape/alpha-landscape.tsx';
 import { Branches } from './features/branches/branches.tsx';
 import { DecisionBoundary } from './features/decision-boundary/decision-boundary.tsx';
 import { DecisionLog } from './features/decision-log/decision-log.tsx';
@@ -73,6 +74,7 @@ function AllPanels() {
         {!isPlane && <Predictions className={styles['full']} />}
         <SeedLattice className={styles['lattice']} />
         <HealthHeatmap className={styles['health']} />
+        <AlphaLandscape className={styles['full']} />
         <DecisionLog className={styles['half']} />
         <EventTimeline className={styles['half']} />
         <Branches className={styles['full']} />

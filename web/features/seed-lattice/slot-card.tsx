@@ -39,6 +39,7 @@ export const SlotCard = memo(function SlotCard({ slot, offers }: SlotCardProps) 
           </div>
           <dl className={styles['facts']}>
             <Fact term="Contribution" value={slot.contribution} />
+            <Shapley seedId={slot.seedId} />
             <Fact term="Grad. ratio" value={slot.gradientRatio} />
             <div>
               <dt>Parameters</dt>
@@ -61,6 +62,17 @@ function Fact({ term, value }: { term: string; value: number | null }) {
       <dd className={value === null ? styles['unmeasured'] : undefined}>{formatMeasured(value)}</dd>
     </div>
   );
+}
+
+/** The seed's share where several were weighed against each other; nothing where it stood alone. */
+function Shapley({ seedId }: { seedId: string | null }) {
+  const share = useRunStore((s) => {
+    const last = s.events.findLast((e) => e.type === 'contribution');
+    return last?.type === 'contribution'
+      ? last.seeds.find((each) => each.seedId === seedId)?.shapley
+      : undefined;
+  });
+  return share === undefined ? null : <Fact term="Shapley" value={share} />;
 }
 
 function Since({ step }: { step: number }) {
