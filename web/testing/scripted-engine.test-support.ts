@@ -31,6 +31,30 @@ const SCRIPT: readonly [step: number, from: SeedStage, to: SeedStage, cause: str
 
 type Listener = (event: MessageEvent<EngineMessage>) => void;
 
+type NewEvent = DistributiveOmit<RunEvent, 'seq' | 'step'>;
+
+/** A seed that helps after a small barrier; the second together with the first. */
+function landscape(isFirst: boolean): NewEvent {
+  const lossOf = (a: number, b: number) =>
+    0.6 - 0.3 * b + 0.15 * a * (1 - a) * (1 - a) - 0.22 * a * a + 0.1 * a * b;
+  const points = (n: number) => Array.from({ length: n }, (_, i) => i / (n - 1));
+  const loss = points(17).map((a) => lossOf(a, isFirst ? 0 : 1));
+  const lowest = Math.min(...loss);
+  return {
+    type: 'alpha-landscape',
+    ...{ layerId: isFirst ? 'fc1' : 'fc2', slot: 0, seedId: isFirst ? 's1' : 's2' },
+    ...{ alphas: points(17), loss, best: points(17)[loss.indexOf(lowest)]! },
+    ...{ benefit: loss[0]! - loss[16]!, barrier: Math.max(...loss) - loss[0]! },
+    pair: isFirst
+      ? null
+      : {
+          ...{ layerId: 'fc1', slot: 0, seedId: 's1', alphas: points(9) },
+          loss: points(9).map((a) => points(9).map((b) => lossOf(a, b))),
+        },
+    ...{ rows: 194, evaluations: isFirst ? 17 : 98 },
+  };
+}
+
 export class ScriptedEngine implements EnginePort {
   #listeners: Listener[] = [];
   #experiment: Experiment | null = null;
@@ -237,9 +261,18 @@ export class ScriptedEngine implements EnginePort {
       }
     }
     if (step % 50 === 0) this.#event(decision(step));
+    if (step === 400 || step === 1200) this.#event(landscape(step === 400));
+    if (step === 1300) {
+      const cost = { method: 'exact', withNone: 0.62, withAll: 0.18, rows: 194, evaluations: 4 };
+      const seeds = [
+        { layerId: 'fc1', slot: 0, seedId: 's1', removal: 0.31, shapley: 0.34 },
+        { layerId: 'fc2', slot: 0, seedId: 's2', removal: 0.07, shapley: 0.1 },
+      ].map((s) => ({ ...s, standardError: null }));
+      this.#event({ type: 'contribution', ...cost, seeds } as NewEvent);
+    }
   }
 
-  #event(event: DistributiveOmit<RunEvent, 'seq' | 'step'>): void {
+  #event(event: NewEvent): void {
     this.emit({
       kind: 'events',
       events: [{ seq: this.#seq++, step: this.#step, ...event } as RunEvent],

@@ -1,4 +1,4 @@
-/** Loss over the alphas of two seeds: 9 by 9 cells, darker where the loss is higher. */
+/** Loss over the alphas of two seeds: 9 by 9 cells, the stronger the higher the loss. */
 import type { Landscape } from '../../../shared/contracts/graft.ts';
 import { formatMeasured } from '../../ui/format.ts';
 import styles from './alpha-landscape.module.css';
@@ -65,7 +65,9 @@ export function PairGrid({ landscape }: { landscape: Landscape }) {
           α of {pair.seedId}, 0 to 1
         </text>
       </svg>
-      <figcaption className={styles['note']}>{summary}; darker is a higher loss.</figcaption>
+      <figcaption className={styles['note']}>
+        {summary}; the stronger the colour, the higher the loss.
+      </figcaption>
     </figure>
   );
 }
