@@ -19,11 +19,6 @@ const MIN_MS = 60;
 /** Checks names, so that a slip is told before anything is measured. */
 function checkNames(only: readonly string[]): void {
   const names = [...Object.keys(STANDARD), POLICIES_NAME];
-  if (only.includes(POLICIES_NAME) && only.length > 1) {
-    throw new InputError(
-      'Cannot measure policies beside workloads: they need no adapter, type "npx esper bench policies"',
-    );
-  }
   for (const name of only) {
     if (names.includes(name)) continue;
     const guess = closestWord(name, names);
@@ -132,11 +127,22 @@ class TextLineStream extends TransformStream<string, string> {
   }
 }
 
-async function benchPolicies(
-  { browser, peers, profile, samples, write }: BenchCommandOptions,
+/**
+ * Times decisions of every policy; null: something else was asked for.
+ *
+ * @throws {InputError} Names or options that have no use with it.
+ */
+export async function runPolicyBench(
+  { browser, only, peers, profile, samples, write }: BenchCommandOptions,
   note: (message: string) => void,
   stop: AbortSignal,
-): Promise<{ reports: PolicyReport[]; text: string }> {
+): Promise<{ reports: PolicyReport[]; text: string } | null> {
+  if (!only.includes(POLICIES_NAME)) return null;
+  if (only.length > 1) {
+    throw new InputError(
+      'Cannot measure policies beside workloads: they need no adapter, type "npx esper bench policies"',
+    );
+  }
   if (write !== null || peers !== null || browser || profile) {
     throw new InputError('Cannot measure policies that way: they take no option but --samples');
   }
@@ -158,9 +164,8 @@ export async function runBench(
   options: BenchCommandOptions,
   note: (message: string) => void,
   stop: AbortSignal,
-): Promise<{ reports: (BenchReport | PolicyReport)[]; text: string }> {
+): Promise<{ reports: BenchReport[]; text: string }> {
   checkNames(options.only);
-  if (options.only[0] === POLICIES_NAME) return await benchPolicies(options, note, stop);
   const peers = options.peers === null ? null : await readPeers(options.peers);
   const reports = [await measureHere(options, note, stop)];
   if (options.browser && !stop.aborted) reports.push(await measureInBrowser(options, note, stop));

@@ -124,8 +124,10 @@ function verdict({ json, options }: Extract<Invocation, { command: 'verdict' }>)
 
 function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Promise<number> {
   return stoppable(json, 'stopping', createOutput, async (output, stop) => {
-    const { runBench } = await import('./bench-command.ts');
-    const { reports, text } = await runBench(options, (message) => output.note(message), stop);
+    const { runBench, runPolicyBench } = await import('./bench-command.ts');
+    const note = (message: string) => output.note(message);
+    const { reports, text } =
+      (await runPolicyBench(options, note, stop)) ?? (await runBench(options, note, stop));
     console.log(json ? reports.map((r) => JSON.stringify(r)).join('\n') : text.trimEnd());
     return stop.aborted ? EXIT.interrupted : EXIT.done;
   });
