@@ -13,6 +13,9 @@ export interface Metrics {
   streams: Gauge;
   jobs: Counter<'event'>;
   queue: Gauge<'state'>;
+  databaseCheckedOut: Gauge;
+  databaseIdle: Gauge;
+  databaseWaiting: Gauge;
   messages: Counter<'event'>;
 }
 
@@ -73,6 +76,21 @@ export function createMetrics(): Metrics {
       name: 'esper_job_events_total',
       help: 'What happened to jobs: claimed, done, failed, cancelled, released, swept',
       labelNames: ['event'],
+      registers,
+    }),
+    databaseCheckedOut: new Gauge({
+      name: 'esper_database_checked_out',
+      help: 'Database connections in use',
+      registers,
+    }),
+    databaseIdle: new Gauge({
+      name: 'esper_database_idle',
+      help: 'Database connections open and idle',
+      registers,
+    }),
+    databaseWaiting: new Gauge({
+      name: 'esper_database_waiting',
+      help: 'Requests that wait for a database connection',
       registers,
     }),
     queue: new Gauge({

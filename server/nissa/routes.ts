@@ -72,6 +72,13 @@ export function nissaRoutes(deps: AppDeps) {
   });
 
   router.openapi(metricsRoute, async (c) => {
+    // As it is at this moment; a database that is away leaves the figures of before.
+    const pool = await meta.stats().catch(() => null);
+    if (pool) {
+      metrics.databaseCheckedOut.set(pool.checked_out);
+      metrics.databaseIdle.set(pool.idle);
+      metrics.databaseWaiting.set(pool.waiting);
+    }
     const headers = { 'Content-Type': metrics.registry.contentType };
     return c.text(await metrics.registry.metrics(), 200, headers);
   });
