@@ -78,6 +78,7 @@ export function watchRuns(client: EngineClient): void {
     const now = `${snapshot.runId} ${snapshot.status} ${snapshot.status === 'running' ? '' : snapshot.step}`;
     if (now === mark) return;
     mark = now;
-    void refreshRuns(client);
+    const isResting = snapshot.status !== 'running';
+    void refreshRuns(client).then(() => (isResting ? refreshViews(client) : undefined));
   });
 }

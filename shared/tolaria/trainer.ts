@@ -53,7 +53,7 @@ import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.t
 import { HealthProbe } from './health-probe.ts';
 import { type InitialWeights, setInitialWeights } from './initial-weights.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
-import { dropKeptAfter, keepCheckpoint } from './kept-checkpoints.ts';
+import { dropKeptAfter, keepCheckpoint, MAX_KEPT, MAX_KEPT_BYTES } from './kept-checkpoints.ts';
 import { LatencyProbe } from './latency-probe.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { type PendingAction, studyPending } from './pending-studies.ts';
@@ -104,6 +104,8 @@ export interface TrainerOptions {
    * finds its schedule in the storage.
    */
   schedule?: RunSchedule | null;
+  /** Room for checkpoints along the way, bytes. @default {MAX_KEPT_BYTES} */
+  historyBytes?: number;
   /** SHA-256 over the shader sources. */
   shaderDigest: string;
   /** Kernel variants of a recorded run, to be used again; a resumed run takes those of its log. */
@@ -847,7 +849,10 @@ export class Trainer {
         if (before) await storage.blobs.write(PREVIOUS_CHECKPOINT, before);
         await storage.blobs.write(CHECKPOINT, bytes);
       });
-      if (keep) await keepCheckpoint(storage.blobs, state.step, bytes);
+      if (keep) {
+        const limits = { count: MAX_KEPT, bytes: this.#o.historyBytes ?? MAX_KEPT_BYTES };
+        await keepCheckpoint(storage.blobs, state.step, bytes, limits);
+      }
       this.#saved = this.#mark();
     });
   }

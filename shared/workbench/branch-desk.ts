@@ -41,6 +41,7 @@ export interface Sitting {
   bench(files: NamedFiles): Promise<Workbench>;
   /** The open run, saved and standing still. @throws {InputError} If there is none. */
   settled(): Promise<{ runId: string; storage: RunStorage | null; run: OpenRun }>;
+  isRunning(): boolean;
   /** The id of the open run; empty when there is none. */
   runId(): string;
   newRunId(experiment: Experiment): string;
@@ -117,8 +118,8 @@ export class BranchDesk {
     { resolution, runId }: Extract<BranchRequest, { kind: 'view-run' }>,
     sitting: Sitting,
   ): Promise<StoredRunView> {
-    // The open run is shown as it stands, not as it was saved last.
-    if (sitting.runId() === runId) await sitting.settled();
+    // The open run is shown as it stands; while it trains, as it was saved last.
+    if (sitting.runId() === runId && !sitting.isRunning()) await sitting.settled();
     const storage = this.#need(runId);
     const bench = await benchFor(storage, sitting);
     return storedRunView(bench, runId, storage, resolution);

@@ -1,9 +1,18 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../contracts/events.ts';
-import { germinate, setLearningRate, wholeLife } from '../tolaria/_test-run.ts';
+import {
+  advance,
+  cull,
+  germinate,
+  setAlpha,
+  setLearningRate,
+  wholeLife,
+} from '../tolaria/_test-run.ts';
 import { parseEvent } from '../tolaria/run-log.ts';
 import { finishRun, moons, storedTestRun, testBench } from './_test-bench.ts';
 import { branchRun, copyRun, decidedText, findDecided, NO_CHANGE } from './branch-run.ts';
+import { replayRun } from './replay-run.ts';
 import { readHistory } from './run-history.ts';
 
 const life = wholeLife('fc1', 'residual-mlp-8');
@@ -27,10 +36,7 @@ describe('branchRun(), forking', async () => {
   it('without the one germination is a run in which it never happened', async () => {
     const never = await storedTestRun(experiment);
     const event = findDecided(parent.events, 's1');
-    expect([event.step, decidedText(event)]).toEqual([
-      6,
-      'germinate {"blueprint":"residual-mlp-8","layerId":"fc1","slot":0}',
-    ]);
+    expect([event.step, decidedText(event)]).toEqual([6, 'germinate residual-mlp-8 in fc1 slot 0']);
     for (const at of [0, 3, 6]) {
       const without = { seq: event.seq, text: decidedText(event) };
       const branch = await fork(at, { without, added: [] });
@@ -89,6 +95,39 @@ describe('branchRun(), forking', async () => {
     expect(() => findDecided(parent.events, 's9')).toThrow('seeds of this run are s1');
     expect(() => findDecided(parent.events, '0')).toThrow('it is a consequence');
     expect(() => findDecided(parent.events, '9999')).toThrow('Cannot find event 9999');
+  });
+});
+
+describe('branchRun(), any commands at any steps', () => {
+  it('ends with the digest of its parent, and the parent replays', async () => {
+    const layer = fc.constantFrom('fc1', 'fc2');
+    const command = fc.oneof(
+      layer.chain((l) =>
+        fc.constantFrom(...['low-rank-2', 'widen-3'].map((name) => germinate(l, name))),
+      ),
+      layer.map((l) => advance(l)),
+      layer.map((l) => cull(l)),
+      layer.map((l) => setAlpha(l, 0.5)),
+      fc.constantFrom(setLearningRate(0.01), setLearningRate(0.05)),
+    );
+    const experiment = moons({ steps: 60 });
+    const scripts = fc.dictionary(
+      fc.integer({ min: 0, max: 59 }).map(String),
+      fc.array(command, { minLength: 1, maxLength: 2 }),
+      { minKeys: 4, maxKeys: 12, noNullPrototype: true },
+    );
+    await fc.assert(
+      fc.asyncProperty(scripts, fc.integer({ min: 0, max: 60 }), async (script, at) => {
+        const parent = await storedTestRun(experiment, script);
+        const branch = await branchRun(testBench(), parent.storage, {
+          ...{ at, change: NO_CHANGE, future: 'schedule', parent: 'a' },
+        });
+        expect(await finishRun(branch!, experiment)).toBe(parent.digest);
+        const report = await replayRun(testBench(), parent.storage, { tolerance: null });
+        expect(report.difference).toBeNull();
+      }),
+      { numRuns: 12, seed: 3 },
+    );
   });
 });
 

@@ -2,7 +2,6 @@
  * Rewinding and forking: the state a run had at a step, reached from the nearest checkpoint before
  * it by doing again what was done, in a storage of its own. The run itself is only read.
  */
-import { canonicalJson } from '../base/canonical.ts';
 import { InputError } from '../base/errors.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { ForkChange, Lineage, RunAction, RunSchedule } from '../contracts/lineage.ts';
@@ -14,7 +13,13 @@ import { keptCheckpoints } from '../tolaria/kept-checkpoints.ts';
 import { scheduleOf, withCommands } from '../tolaria/run-schedule.ts';
 import { CHECKPOINT, EXPERIMENT_FILE, SCHEDULE_FILE, type Trainer } from '../tolaria/trainer.ts';
 import { openRun, type Workbench } from './open-run.ts';
-import { checkpointBefore, LINEAGE_FILE, type RunHistory, readHistory } from './run-history.ts';
+import {
+  checkpointBefore,
+  LINEAGE_FILE,
+  type RunHistory,
+  readHistory,
+  recordedTuning,
+} from './run-history.ts';
 
 /** What a branch does after the step it was made at. */
 export type Future =
@@ -91,6 +96,7 @@ export async function branchRun(
       ...{ runId: parent ?? 'branch', experiment: history.experiment, storage: target },
       resume: base !== null,
       ...(base ? {} : { schedule }),
+      tuning: recordedTuning(history.events),
       ...(dataset ? { dataset } : {}),
       onSteps: (first, metrics) => options.onStep?.(first + metrics.length),
     },
@@ -177,8 +183,12 @@ export function decidedText(event: RunEvent): string {
       return [action, blueprint, `in ${layerId} slot ${slot}`].filter(Boolean).join(' ');
     }
     case 'command': {
-      const { kind, ...rest } = event.command;
-      return `${kind} ${canonicalJson(rest)}`;
+      const { command } = event;
+      if (command.kind === 'setLearningRate') return `learning rate ${command.learningRate}`;
+      const where = `${command.layerId} slot ${command.slot}`;
+      if (command.kind === 'setAlpha') return `alpha of ${where} to ${command.alpha}`;
+      const what = command.kind === 'germinate' ? `germinate ${command.blueprint}` : command.kind;
+      return `${what} in ${where}`;
     }
     default:
       return event.type;

@@ -44,7 +44,13 @@ export interface Workbench {
 export interface OpenRunOptions
   extends Pick<
     TrainerOptions,
-    'onEvent' | 'onSteps' | 'onEvaluation' | 'onStorageFull' | 'replicaSeeds' | 'tuning'
+    | 'onEvent'
+    | 'onSteps'
+    | 'onEvaluation'
+    | 'onStorageFull'
+    | 'replicaSeeds'
+    | 'tuning'
+    | 'historyBytes'
   > {
   runId: string;
   experiment: Experiment;

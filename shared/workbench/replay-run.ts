@@ -11,7 +11,7 @@ import { networkDigest, readCheckpoint } from '../tolaria/checkpoint.ts';
 import { actionOf, scheduleOf, survivingEvents } from '../tolaria/run-schedule.ts';
 import type { Trainer } from '../tolaria/trainer.ts';
 import { openRun, type Workbench } from './open-run.ts';
-import { checkpointKeys, readHistory } from './run-history.ts';
+import { checkpointKeys, readHistory, recordedTuning } from './run-history.ts';
 
 export interface ReplayDifference {
   step: number;
@@ -94,7 +94,7 @@ export async function replayRun(
     {
       ...{ runId: 'replay', experiment, storage: null, resume: false },
       ...(dataset ? { dataset } : {}),
-      schedule: scheduleOf(events),
+      ...{ schedule: scheduleOf(events), tuning: recordedTuning(events) },
       onEvent(event) {
         if (event.type === 'run.started') configDigest = event.configDigest;
         if (!counts(event) || stopped() || compared >= expected.length) return;
@@ -207,7 +207,15 @@ async function checkFiles(source: RunStorage, events: readonly RunEvent[]) {
 
 /** Events that have no part in what a run computes, or depend on when it was saved. */
 const APART: ReadonlySet<RunEvent['type']> = new Set([
-  ...(['run.started', 'run.finished', 'checkpoint', 'notice', 'twin', 'policy-cost'] as const),
+  ...([
+    'run.started',
+    'run.finished',
+    'checkpoint',
+    'notice',
+    'twin',
+    'policy-cost',
+    'tuning',
+  ] as const),
 ]);
 
 function isCompared(event: RunEvent): boolean {

@@ -3,6 +3,7 @@ import { CorruptDataError, InputError } from '../base/errors.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import { Experiment } from '../contracts/experiment.ts';
 import { Lineage, RunSchedule } from '../contracts/lineage.ts';
+import type { TuningRecord } from '../engine/plan/backend.ts';
 import type { BlobStorage, RunStorage } from '../platform/platform.ts';
 import { type Checkpoint, readCheckpoint } from '../tolaria/checkpoint.ts';
 import { keptCheckpoints } from '../tolaria/kept-checkpoints.ts';
@@ -64,6 +65,15 @@ export async function readHistory(storage: RunStorage): Promise<RunHistory> {
     scheduled,
     done: last?.type === 'run.finished' && last.status === 'done',
   };
+}
+
+/** Kernel variants that a run was made with, all of them together; null: none is recorded. */
+export function recordedTuning(events: readonly RunEvent[]): TuningRecord | null {
+  const records = events.filter((e) => e.type === 'tuning');
+  const last = records.at(-1);
+  if (!last) return null;
+  const choices = Object.assign({}, ...records.map((r) => r.choices)) as TuningRecord['choices'];
+  return { adapter: last.adapter, shaderDigest: last.shaderDigest, choices };
 }
 
 export interface StoredCheckpoint {

@@ -36,6 +36,8 @@ import { taskView, taskViewInterval } from './task-view.ts';
 const SNAPSHOT_MS = 100;
 /** Milliseconds of training between two saves, beside those the experiment asks for. */
 const SAVE_MS = 4000;
+/** Room for checkpoints along the way of one run: a browser keeps up to two dozen runs. */
+const HISTORY_BYTES = 24 * 2 ** 20;
 /** Device losses within this time after which the slow lane is taken. */
 const LOSS_WINDOW_MS = 120_000;
 const MAX_LOSSES = 3;
@@ -206,6 +208,7 @@ export class WorkbenchSession {
         if (!this.#isStatus('finished')) await this.#inQuiet(() => run.trainer.save());
         return { runId: this.#runId, storage: this.#storage, run };
       },
+      isRunning: () => this.#isStatus('running'),
       runId: () => this.#runId,
       newRunId: (experiment) => this.#newRunId(experiment),
       close: () => this.#closeRun(),
@@ -256,6 +259,7 @@ export class WorkbenchSession {
         experiment,
         storage: this.#storage,
         resume,
+        historyBytes: HISTORY_BYTES,
         onEvent: (event) => {
           if (isShown(event)) this.#events.push(event);
         },

@@ -27,7 +27,7 @@ export function Comparison({ views }: { views: readonly [StoredRunView, StoredRu
         {steps.length === 0
           ? 'They have no look in common.'
           : parted === null
-            ? `The same losses at all ${steps.length} looks they have in common.`
+            ? `The same losses at every look they have in common, ${steps.length} so far.`
             : `The same until step ${formatCount(parted)}, where their losses part.`}
       </p>
       <CurveOverlay views={views} />
