@@ -53,7 +53,9 @@ test('rewinds, forks without an event, compares, replays and opens a capsule', a
       .getByRole('button', { name: /^Open branches-/ })
       .first()
       .press('Enter');
+    await expect(runs.locator('tr[aria-current="true"]')).not.toContainText('fork at');
     await expect(dashboard.status).toHaveText('Finished');
+    await expect(log).toContainText('You: germinate');
     await page.getByRole('slider', { name: /^Step/ }).fill('150');
     await dashboard.button('Rewind to here').press('Enter');
     await dashboard.button(/^Remove what came after step 150/).press('Enter');
