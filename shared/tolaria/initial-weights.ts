@@ -7,10 +7,14 @@ import { controlTensor, evaluationForward } from '../kasmina/growing-network.ts'
 import { loadStateDict, type NamedArray, wantedTensors } from '../models/state-dict.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
 
+/** Name of a copy in a run's storage: the run can be resumed, replayed and forked without the file. */
+export const INITIAL_WEIGHTS = 'initial-weights.safetensors';
+
 export interface InitialWeights {
   /** Where they are from, for messages. */
   source: string;
-  /** SHA-256 of the file. */
+  /** Content of the file, and its SHA-256. */
+  bytes: Uint8Array<ArrayBuffer>;
   digest: string;
   /** By name, in PyTorch's layouts. */
   tensors: ReadonlyMap<string, NamedArray>;
@@ -21,7 +25,7 @@ export async function readInitialWeights(
   bytes: Uint8Array<ArrayBuffer>,
   source: string,
 ): Promise<InitialWeights> {
-  return { source, digest: await sha256Hex(bytes), tensors: readWeights(bytes, source) };
+  return { source, bytes, digest: await sha256Hex(bytes), tensors: readWeights(bytes, source) };
 }
 
 /**

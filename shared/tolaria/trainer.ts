@@ -51,7 +51,7 @@ import {
 import { GraftStudy } from './graft-study.ts';
 import { hostParametersOf, inputOf, sitesOf, topologyOf } from './growth-sites.ts';
 import { HealthProbe } from './health-probe.ts';
-import { type InitialWeights, setInitialWeights } from './initial-weights.ts';
+import { INITIAL_WEIGHTS, type InitialWeights, setInitialWeights } from './initial-weights.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint, MAX_KEPT, MAX_KEPT_BYTES } from './kept-checkpoints.ts';
 import { LatencyProbe } from './latency-probe.ts';
@@ -251,6 +251,8 @@ export class Trainer {
           const bytes = new TextEncoder().encode(JSON.stringify(schedule));
           await storage.blobs.write(SCHEDULE_FILE, bytes);
         } else await storage.blobs.remove(SCHEDULE_FILE);
+        if (initialWeights) await storage.blobs.write(INITIAL_WEIGHTS, initialWeights.bytes);
+        else await storage.blobs.remove(INITIAL_WEIGHTS);
         const text = `${JSON.stringify(this.experiment, null, 2)}\n`;
         await storage.blobs.write(EXPERIMENT_FILE, new TextEncoder().encode(text));
       });

@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { memoryRunStorage } from '../platform/memory.ts';
 import type { RunStorage } from '../platform/platform.ts';
 import { writeCheckpoint } from '../tolaria/checkpoint.ts';
+import { INITIAL_WEIGHTS } from '../tolaria/initial-weights.ts';
 import { keptCheckpoints } from '../tolaria/kept-checkpoints.ts';
 import { scheduleOf, withCommands } from '../tolaria/run-schedule.ts';
 import { CHECKPOINT, EXPERIMENT_FILE, SCHEDULE_FILE, type Trainer } from '../tolaria/trainer.ts';
@@ -71,6 +72,8 @@ export async function branchRun(
   const schedule = branchSchedule(history, options, base?.checkpoint.state.events ?? 0);
   const target = memoryRunStorage();
   await target.blobs.write(EXPERIMENT_FILE, (await source.blobs.read(EXPERIMENT_FILE))!);
+  const weights = await source.blobs.read(INITIAL_WEIGHTS);
+  if (weights) await target.blobs.write(INITIAL_WEIGHTS, weights);
   if (base) {
     const { checkpoint } = base;
     const { state } = checkpoint;
@@ -95,6 +98,7 @@ export async function branchRun(
     {
       ...{ runId: parent ?? 'branch', experiment: history.experiment, storage: target },
       resume: base !== null,
+      original: source.blobs,
       ...(base ? {} : { schedule }),
       tuning: recordedTuning(history.events),
       ...(dataset ? { dataset } : {}),

@@ -13,11 +13,15 @@ import { checkTokens } from '../data/tokens.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import type { ArtifactSource } from '../kasmina/artifact-source.ts';
 import { growableLayers } from '../kasmina/growing-network.ts';
-import type { Clock, FileReader, RunStorage } from '../platform/platform.ts';
+import type { BlobStorage, Clock, FileReader, RunStorage } from '../platform/platform.ts';
 import { createPolicy } from '../tamiyo/create-policy.ts';
 import { DecisionSource } from '../tolaria/decision-source.ts';
 import { layersOf, sitesOf } from '../tolaria/growth-sites.ts';
-import { readInitialWeights } from '../tolaria/initial-weights.ts';
+import {
+  INITIAL_WEIGHTS,
+  type InitialWeights,
+  readInitialWeights,
+} from '../tolaria/initial-weights.ts';
 import { type NewEvent, parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
@@ -63,6 +67,8 @@ export interface OpenRunOptions
   schedule?: RunSchedule;
   /** Loaded already, for this experiment; absent: it is loaded here. */
   dataset?: Dataset;
+  /** Storage of the run that is done over; its copy of the initial weights is used. */
+  original?: BlobStorage;
 }
 
 export interface OpenRun {
@@ -71,6 +77,18 @@ export interface OpenRun {
   /** Events of earlier sittings. */
   earlier: RunEvent[];
   close(): Promise<void>;
+}
+
+/** What the host starts from: the run's own copy where there is one, else the file. */
+async function initialWeightsOf(
+  { files }: Workbench,
+  { experiment, original, resume, storage }: OpenRunOptions,
+): Promise<InitialWeights | null> {
+  const path = experiment.initialWeights;
+  if (path === undefined) return null;
+  const kept = original ?? (resume ? storage?.blobs : undefined);
+  const copy = (await kept?.read(INITIAL_WEIGHTS)) ?? null;
+  return readInitialWeights(copy ?? new Uint8Array(await files.read(path)), path);
 }
 
 /** @throws {InputError} If the experiment, its data or the stored run are faulty. */
@@ -86,10 +104,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       .map((layer) => layer.name),
   );
   checkTokens(experiment, dataset);
-  const weights = experiment.initialWeights;
-  const initialWeights = weights
-    ? await readInitialWeights(await bench.files.read(weights), weights)
-    : null;
+  const initialWeights = await initialWeightsOf(bench, options);
   const find = blueprintFinder(experiment.growth.ownBlueprints);
   const policy = createPolicy(experiment.policy);
   const { services } = bench;

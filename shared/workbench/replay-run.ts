@@ -93,6 +93,7 @@ export async function replayRun(
     { ...bench, services: null },
     {
       ...{ runId: 'replay', experiment, storage: null, resume: false },
+      original: source.blobs,
       ...(dataset ? { dataset } : {}),
       ...{ schedule: scheduleOf(events), tuning: recordedTuning(events) },
       onEvent(event) {

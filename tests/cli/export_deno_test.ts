@@ -1,6 +1,6 @@
 /** `esper export` as a person types it, on a run that was really trained. */
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { esper, inFolder } from './esper-process.ts';
 import { SMALL, writeExperiment } from './small-run.ts';
@@ -92,6 +92,29 @@ Deno.test('a run is exported to every format, and to nothing it is not', async (
       assert.equal(run.experiment.name, 'small');
       assert.equal(run.series['loss/train'].length, 2);
       assert.equal(run.events.at(-1).type, 'run.finished');
+    });
+
+    await t.step('weights are where another run starts from, and goes with it', async () => {
+      const more = { name: 'warm', host, initialWeights: 'runs/a.safetensors', steps: 400 };
+      await writeExperiment(cwd, { ...more, growth: { ...SMALL.growth, enabled: false } });
+      const args = ['train', 'warm.json', '--out', 'runs/warm'];
+      const warm = await esper([...args, '--json'], { cwd });
+      assert.equal(warm.code, 0, warm.stderr);
+      const lossOf = (text: string) =>
+        text
+          .split('\n')
+          .map((line) => JSON.parse(line || '{}'))
+          .find((e) => e.type === 'metrics').loss[0];
+      const cold = JSON.parse(await readFile(join(cwd, 'runs/a.json'), 'utf8'));
+      assert.ok(lossOf(warm.stdout) < cold.series['loss/train'][0][1]);
+      await rm(join(cwd, 'runs/a.safetensors'));
+      const again = await esper(['replay', 'runs/warm'], { cwd });
+      assert.equal(again.code, 0, again.stderr + again.stdout);
+      const resumed = await esper(['train', '--resume', '--out', 'runs/warm'], { cwd });
+      assert.equal(resumed.code, 0, resumed.stderr);
+      const gone = await esper([...args, '--force'], { cwd });
+      assert.equal(gone.code, 2);
+      assert.match(gone.stderr, /Cannot read "runs\/a\.safetensors": there is no such file/);
     });
 
     await t.step('what is wrong is said, and nothing is overwritten', async () => {
