@@ -133,7 +133,12 @@ export const AREAS: readonly Area[] = [
   },
   { name: 'web/testing', files: /^web\/testing\//, may: ['web', 'web/*', 'verdict', ...SHARED] },
   // Clients, stores and settings that features share.
-  { name: 'web', files: /^web\//, may: ['contracts', 'resilience', 'data/presets'] },
+  // Blueprints are data, and their shapes arithmetic: the page shows them before there is an engine.
+  {
+    name: 'web',
+    files: /^web\//,
+    may: ['contracts', 'resilience', 'data/presets', 'blueprints'],
+  },
   // What `esper bench` measures; nobody else needs it.
   { name: 'bench', files: /^bench\//, may: ['platform hosts', ...SHARED] },
   {

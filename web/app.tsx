@@ -5,6 +5,7 @@ import styles from './app.module.css';
 import { useDraftStore } from './draft-store.ts';
 import { ActionsProvider } from './engine-context.tsx';
 import { AlphaLandscape } from './features/alpha-landscape/alpha-landscape.tsx';
+import { Blueprints } from './features/blueprints/blueprints.tsx';
 import { Branches } from './features/branches/branches.tsx';
 import { DecisionBoundary } from './features/decision-boundary/decision-boundary.tsx';
 import { DecisionLog } from './features/decision-log/decision-log.tsx';
@@ -78,6 +79,7 @@ function AllPanels() {
         <DecisionLog className={styles['half']} />
         <EventTimeline className={styles['half']} />
         <Branches className={styles['full']} />
+        <Blueprints className={styles['full']} />
         <Verdict className={styles['full']} />
         <Services className={styles['third']} />
         <KernelMemory className={styles['third']} />
