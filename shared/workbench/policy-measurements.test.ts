@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { libraryBlueprint } from '../blueprints/library.ts';
 import type { RunEvent } from '../contracts/events.ts';
+import { memoryRunStorage } from '../platform/memory.ts';
 import { decide } from '../tamiyo/create-policy.ts';
 import {
   bits,
@@ -169,4 +170,46 @@ describe('probe policy in a run', () => {
     for (const step of steps) expect(step % 15).toBe(0);
     run.trainer.dispose();
   });
+});
+
+describe('policies that measure', () => {
+  const settings = {
+    ...{ plateauPatience: 1, plateauImprovement: 1, warmupSteps: 0, targetAccuracy: 1 },
+    growUntilShare: 0.5,
+  };
+
+  it.each([
+    ['gradmax', {}],
+    ['tiny', { reach: 'span' as const }],
+    ['probe', {}],
+  ] as const)(
+    '%s: a run that was interrupted anywhere ends as one that was not',
+    async (kind, more) => {
+      const growth = { maxSeeds: 2, blueprints: ['widen-4'], ...more };
+      const trials = kind === 'probe' ? { firstSteps: 3, everyLooks: 1 } : {};
+      const experiment = tinyExperiment({ growth, policy: { kind, settings, ...trials } as never });
+      const open = (storage: ReturnType<typeof memoryRunStorage>, resume = false) =>
+        openTiny({
+          ...{ experiment, storage, resume, dataset: tinyDataset([5]) },
+          decisions: new DecisionSource(decide, null),
+          advisor: policyMeasurements(libraryBlueprint),
+        });
+      const whole = (await open(memoryRunStorage())).trainer;
+      await whole.train(50);
+      expect(whole.growth.state.germinated).toBeGreaterThan(0);
+      const digest = await whole.digest();
+      whole.dispose();
+      for (const stop of [12, 15, 20, 25, 33]) {
+        const storage = memoryRunStorage();
+        const first = (await open(storage)).trainer;
+        await first.train(stop);
+        await first.save();
+        first.dispose();
+        const second = (await open(storage, true)).trainer;
+        await second.train(50);
+        expect([stop, await second.digest()]).toEqual([stop, digest]);
+        second.dispose();
+      }
+    },
+  );
 });

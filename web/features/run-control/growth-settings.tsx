@@ -8,6 +8,7 @@ import { AlphaCurve, BlendMode } from '../../../shared/contracts/seed.ts';
 import { editDraft, useDraftStore } from '../../draft-store.ts';
 import { issueFor } from '../../experiment-issues.ts';
 import { CheckField, NumberField, SelectField, TextValueField } from '../../ui/field.tsx';
+import { PolicySettings } from './policy-settings.tsx';
 import styles from './run-control.module.css';
 
 const POLICIES = [
@@ -20,6 +21,12 @@ const POLICIES = [
   { value: 'uniform', label: 'Uniform: evenly spaced' },
   { value: 'manual', label: 'Manual: you decide' },
   { value: 'none', label: 'None: the host alone' },
+] as const;
+
+const LANDSCAPES = [
+  { value: 'show', label: 'Measure and show' },
+  { value: 'gate', label: 'Refuse grafts that do no good' },
+  { value: 'off', label: 'Off' },
 ] as const;
 
 /** Only offered to a draft that came with one: a list of steps is written in a file. */
@@ -111,6 +118,7 @@ export function GrowthSettings() {
               }))
             }
           />
+          <PolicySettings />
           <div className={styles['pair']}>
             <SelectField
               label="Blend mode"
@@ -120,6 +128,12 @@ export function GrowthSettings() {
             />
             {number('maxSeeds', 'Seeds at most')}
           </div>
+          <SelectField
+            label="Alpha landscape at a graft"
+            value={growth.alphaLandscape ?? 'show'}
+            options={LANDSCAPES}
+            onChange={(alphaLandscape) => editGrowth({ alphaLandscape })}
+          />
           <TextValueField<string[] | undefined>
             label="Blueprints, in order of preference"
             hint="Empty: all that fit the layer"
