@@ -54,6 +54,21 @@ export function uploadData(
   return { x: buffers['dataset_x']!, y, size, rows: { size, partRows }, buffers };
 }
 
+/** Whether every feature on the device is a number. Reads all rows back: for faults only. */
+export async function isDataFinite(
+  backend: Backend,
+  { buffers, rows: { partRows, size } }: DeviceData,
+  input: readonly number[],
+): Promise<boolean> {
+  const parts = Object.entries(buffers).filter(([name]) => name.startsWith('dataset_x'));
+  for (const [k, [, buffer]] of parts.entries()) {
+    const count = Math.min(partRows, size - k * partRows);
+    const values = await backend.readFloats(buffer, 0, numel(padLast([count, ...input], 1)));
+    if (!values.every(Number.isFinite)) return false;
+  }
+  return true;
+}
+
 export function freeData(backend: Backend, data: DeviceData): void {
   for (const buffer of Object.values(data.buffers)) backend.destroyBuffer(buffer);
 }

@@ -37,6 +37,7 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts';
 import type { DecisionSource } from './decision-source.ts';
+import { isDataFinite } from './device-data.ts';
 import { experimentDigest } from './experiment-digest.ts';
 import { foldSeed } from './fold-seeds.ts';
 import {
@@ -790,10 +791,14 @@ export class Trainer {
   }
 
   /**
-   * Whether the training rows themselves are no numbers to this network: its good state, host
-   * alone, then has no finite loss on all of them, while it has one on other rows.
+   * Whether the training rows themselves are at fault: they hold what is no number, or are none to
+   * this network: its good state, host alone, then has no finite loss on all of them, while it has
+   * one on other rows. (An activation may swallow a NaN on its way to the loss, so that the loss
+   * alone does not tell.)
    */
   async #areRowsAtFault(): Promise<boolean> {
+    const { backend, input } = this.runtime;
+    if (!(await isDataFinite(backend, this.runtime.dataOf('train'), input))) return true;
     const alone = this.growth.alphas(this.#state.step).map((_, i) => (i === 0 ? 1 : 0));
     const train = await this.runtime.evaluate('train', alone);
     if (train.loss.every(Number.isFinite)) return false;
