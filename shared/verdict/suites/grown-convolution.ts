@@ -9,11 +9,9 @@
  *
  * Source: Greydanus & Kobak 2024, "Scaling down deep learning with MNIST-1D".
  */
-import { InputError } from '../../base/errors.ts';
-import { RandomStream } from '../../base/random.ts';
-import { DataSpec, type OptimizerSpec } from '../../contracts/experiment.ts';
+import type { OptimizerSpec } from '../../contracts/experiment.ts';
 import type { SuiteResult } from '../../contracts/verdict.ts';
-import { type DataPart, loadDataset } from '../../data/dataset.ts';
+import type { DataPart } from '../../data/dataset.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Graph, Tensor } from '../../engine/plan/graph.ts';
 import { batchOf } from '../../kasmina/growing-network.ts';
@@ -21,10 +19,10 @@ import { replicaSeed } from '../../nn/initialise.ts';
 import { activation, conv1d, linear } from '../../nn/layers.ts';
 import { layerNorm } from '../../nn/norm-layers.ts';
 import { type DeviceData, freeData, uploadData } from '../../tolaria/device-data.ts';
+import { LENGTH, type Parts, partsOf, shuffled } from './frozen-signals.ts';
 import { ReplicaNet } from './replica-net.ts';
 import { meanOf, type Suite, type SuiteOptions, type SuiteTable } from './suite.ts';
 
-const LENGTH = 40;
 const CLASSES = 10;
 const BATCH = 100;
 const HOST_STEPS = 500;
@@ -33,7 +31,6 @@ const GROWN_STEPS = 2000;
 const PROBES = [100, 200, 500] as const;
 const RULE = 200;
 const SEEDS = 20;
-const VALIDATION = 500;
 const ADAM: OptimizerSpec = {
   kind: 'adam',
   learningRate: 0.01,
@@ -72,61 +69,6 @@ const NAMES = Object.keys(BLUEPRINTS) as Blueprint[];
 function logitsOf(graph: Graph, x: Tensor, blueprint: Blueprint | null): Tensor {
   const z = linear(graph, x, 'host', CLASSES);
   return blueprint === null ? z : graph.one('add', [z, BLUEPRINTS[blueprint](graph, x, z)]);
-}
-
-interface Parts {
-  train: DataPart;
-  validation: DataPart;
-  test: DataPart;
-  note: string;
-}
-
-/** Frozen MNIST-1D from a folder, or the built-in signals. */
-async function partsOf({ dataFolder, files }: SuiteOptions): Promise<Parts> {
-  if (dataFolder === null) {
-    const spec = DataSpec.parse({ source: 'signals', samples: 5000, length: LENGTH });
-    const { test, train } = await loadDataset(spec, 1, files);
-    return {
-      ...split(train),
-      test,
-      note: 'Data: the built-in signals, not MNIST-1D (name its folder with --data); published and pilot figures are of MNIST-1D and only show the direction.',
-    };
-  }
-  const read = async (name: string, rows: number, bytes: number) => {
-    const content = await files.read(`${dataFolder}/${name}`);
-    if (content.byteLength === rows * bytes) return content;
-    throw new InputError(
-      `Cannot use "${dataFolder}/${name}": it has ${content.byteLength} bytes, must have ${rows * bytes}; is this the frozen MNIST-1D?`,
-    );
-  };
-  const part = async (name: string, size: number): Promise<DataPart> => {
-    const x = await read(`x_${name}.f32.bin`, size, LENGTH * 4);
-    const y = await read(`y_${name}.u8.bin`, size, 1);
-    return { x: new Float32Array(x.slice().buffer), y: Uint32Array.from(y), size };
-  };
-  return {
-    ...split(await part('train', 4000)),
-    test: await part('test', 1000),
-    note: `Data: MNIST-1D as frozen by its authors; ${VALIDATION} of the 4,000 training rows are held out for the choice.`,
-  };
-}
-
-/** The last training rows are what the choice is made on. */
-function split({ size, x, y }: DataPart): Pick<Parts, 'train' | 'validation'> {
-  const kept = size - VALIDATION;
-  return {
-    train: { x: x.slice(0, kept * LENGTH), y: y.slice(0, kept), size: kept },
-    validation: { x: x.slice(kept * LENGTH), y: y.slice(kept), size: VALIDATION },
-  };
-}
-
-/** The same permutation of positions in every row. */
-function shuffled(part: DataPart): DataPart {
-  const order = new RandomStream(1, 'grown-convolution/positions').shuffle(
-    Array.from({ length: LENGTH }, (_, i) => i),
-  );
-  const x = part.x.map((_, i) => part.x[i - (i % LENGTH) + order[i % LENGTH]!]!);
-  return { ...part, x };
 }
 
 interface Trained {
