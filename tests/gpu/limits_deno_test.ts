@@ -140,6 +140,18 @@ test('a device that ran out of memory gives a message, not a number', async () =
   backend.dispose();
 });
 
+test('a read that is invalid is not taken for the loss of the device', async () => {
+  const backend = await createGpuBackend(navigator.gpu);
+  const buffer = backend.createBuffer('numbers', 16);
+  // More than any buffer may hold.
+  await assert.rejects(backend.readFloats(buffer, 0, 2 ** 30), (error: Error) => {
+    assert.ok(!(error instanceof DeviceLostError), error.message);
+    assert.match(error.message, /^Cannot trust the GPU's results: /);
+    return true;
+  });
+  backend.dispose();
+});
+
 test('a run whose device is lost goes on from its checkpoint to the same digest', async () => {
   const experiment = tinyExperiment({ steps: 40, checkpointEverySteps: 8 });
   const calm = await createGpuBackend(navigator.gpu);

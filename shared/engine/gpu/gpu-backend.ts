@@ -175,6 +175,12 @@ export class GpuBackend implements Backend {
       if (this.#uncaptured) throw new Error(`Cannot trust the GPU's results: ${this.#uncaptured}`);
       return bytes;
     } catch (error) {
+      // A read that cannot be made after an invalid command is no loss: a new device would not help.
+      await Promise.race([this.lost, this.idle().catch(() => undefined)]);
+      const invalid = this.#uncaptured;
+      if (this.#lostMessage === null && invalid !== null && !LOST.test(invalid)) {
+        throw new Error(`Cannot trust the GPU's results: ${invalid}`);
+      }
       throw this.#causeOf(error);
     }
   }
