@@ -93,7 +93,9 @@ const SMALL = 2048;
 /** Tiles worth trying, the default first. */
 function tilesOf(s: TileShape, c: LoweringContext): Tile[] {
   const tiles = familyTiles(s, c);
-  if (s.rows * s.columns4 * s.repeats >= SMALL) return tiles;
+  // Narrow results are few whatever is done, and a convolution's sums over pixels are long.
+  const narrow = s.columns4 < 4 || s.op === 'conv2d_grad_weight';
+  if (narrow || s.rows * s.columns4 * s.repeats >= SMALL) return tiles;
   return tiles.sort((a, b) => a.rows * a.columns4 - b.rows * b.columns4);
 }
 
@@ -107,7 +109,7 @@ function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
 /** Rows of a batch by columns. */
 function productTiles(s: TileShape, c: LoweringContext): Tile[] {
   const { rows, columns4: n } = s;
-  const tall = rows >= 64 ? 8 : 4;
+  const tall = rows >= 8 ? 8 : 4;
   if (c.family === 'gpu') {
     const narrow = Math.max(1, Math.min(4, n));
     const hardware: Tile[] = [
@@ -232,12 +234,14 @@ function stripTiles(s: TileShape, c: LoweringContext): Tile[] {
     [8, wide, 8],
     [4, Math.min(4, n), 4],
   ] as const;
+  // Long strips load each weight for more pixels.
   const alone = [
-    [8, Math.min(4, n), 8],
+    [16, 1, 8],
     [8, wide, 8],
+    [16, wide, 8],
     [8, 1, 8],
+    [8, Math.min(4, n), 8],
     [4, wide, 8],
-    [14, 1, 8],
   ] as const;
   const tile = ([longest, columns4, wx]: readonly [number, number, number]): Tile => ({
     ...{ rows: strip(longest), columns4, wx, wy: 1, across: true },
@@ -261,11 +265,11 @@ function tapTiles(s: TileShape, c: LoweringContext): Tile[] {
   const wx = (columns4: number) => Math.min(8, Math.ceil(n / columns4));
   const wy = (columns4: number) => Math.ceil(8 / wx(columns4));
   const alone = [
-    [deep, wide],
+    [few ? Math.min(4, c4) : 1, 1],
     [deep, 1],
+    [deep, wide],
     [1, wide],
     [1, 1],
-    [Math.min(4, c4), 1],
   ] as const;
   const quads: Tile[] = [
     { rows: 4, columns4: 1, wx: 4, wy: 1, quad: true },
