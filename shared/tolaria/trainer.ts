@@ -474,6 +474,7 @@ export class Trainer {
     await this.#measure();
     await this.growth.settle(step, point.loss);
     const topologyBefore = this.#topologyKey;
+    const arenaBefore = this.runtime.arena;
     const due = this.#dueActions(true).flatMap((a) => (a.kind === 'decision' ? [a.decision] : []));
     await this.#study(due);
     for (const decision of due) this.#decide(decision);
@@ -499,7 +500,9 @@ export class Trainer {
       state.pending = await decisions.look({ ...seen, ...more });
     }
     // The way back from a bad look leads to the last good one, while the network is the same.
-    if (!suspicion || topologyBefore !== this.#topologyKey) this.#takeSnapshot();
+    // A fold that was undone leaves the network, in an arena that has no snapshot yet.
+    const isNew = topologyBefore !== this.#topologyKey || arenaBefore !== this.runtime.arena;
+    if (!suspicion || isNew) this.#takeSnapshot();
   }
 
   /** Takes what the schedule has for this step; counts as taken whatever comes of it. */
