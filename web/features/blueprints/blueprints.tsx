@@ -54,7 +54,7 @@ export function Blueprints({ className }: { className?: string | undefined }) {
             options={Object.entries(HOSTS).map(([value, { label }]) => ({ value, label }))}
             onChange={setHostKey}
           />
-          <ScrollRegion label="Blueprints" className={styles['list']}>
+          <ScrollRegion label="List of blueprints" className={styles['list']}>
             <ul>
               {entries.map(({ blueprint, isOwn, preview }) => (
                 <li key={blueprint.name}>
