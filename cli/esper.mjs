@@ -54,6 +54,15 @@ function workerPermissions(hosts) {
 function permissions(args) {
   const hosts = servers(args);
   if (args[0] === 'worker') return workerPermissions(hosts);
+  if (args[0] === 'bench' && args[1] === 'server') {
+    // The server that is measured gets what it needs from its own environment.
+    hosts.push('127.0.0.1');
+    return [...permissionsFor(args, hosts), `--allow-run=${findDeno()}`];
+  }
+  return permissionsFor(args, hosts);
+}
+
+function permissionsFor(args, hosts) {
   // Data files and run folders are wherever the person says, so files are not narrowed further.
   return [
     '--no-prompt',
