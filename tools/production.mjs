@@ -4,7 +4,7 @@
  * stops them. As root it installs what is missing; otherwise it prints the command. Where the
  * engines cannot be had it says how many tests are skipped. Plain Node.
  *
- * Usage: node tools/production.mjs [--no-install] [--engines-only] [--junit FILE] [PROGRAM ARGS…]
+ * Usage: node tools/production.mjs [--no-install] [--engines-only] [--junit FILE] [-- PROGRAM ARGS…]
  *
  * With a program it runs that instead, with the engines' addresses in its environment.
  */
