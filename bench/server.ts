@@ -12,7 +12,8 @@ import { systemClock } from '#shared/platform/clock.ts';
 import { type CompiledArtifact, manifestId } from '#shared/tezzeret/artifact.ts';
 import { KernelCache } from '#shared/tezzeret/kernel-cache.ts';
 
-const MAIN = fileURLToPath(new URL('../server/main.ts', import.meta.url));
+/** Started as a program of its own, never imported. */
+const MAIN = `${fileURLToPath(new URL('..', import.meta.url))}server/main.ts`;
 const RATE = 200;
 const QUEUE_JOBS = 200;
 
