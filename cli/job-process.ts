@@ -5,11 +5,18 @@ import { systemClock } from '#shared/platform/clock.ts';
 import { JobLine, type JobOrder } from './job-line.ts';
 
 /** Milliseconds a process may take to load, and then between two signs of life, or in all. */
-const LIMITS: Readonly<Record<JobKind, { loadMs: number; silentMs: number; workMs: number }>> = {
+interface Limits {
+  loadMs: number;
+  silentMs: number;
+  workMs: number;
+}
+const LIMITS: Readonly<Record<JobKind, Limits>> = {
   shader: { loadMs: 30_000, silentMs: 5000, workMs: 5000 },
   compile: { loadMs: 60_000, silentMs: 120_000, workMs: 300_000 },
   experiment: { loadMs: 120_000, silentMs: 600_000, workMs: Number.POSITIVE_INFINITY },
 };
+/** The exhaustive autotuner alone may take ten minutes, and says nothing while it does. */
+const AGGRESSIVE: Limits = { loadMs: 60_000, silentMs: 900_000, workMs: 1_200_000 };
 /** Time a process has to save and end after it was asked to. */
 const GRACE_MS = 15_000;
 const MAX_ERRORS = 2000;
@@ -33,7 +40,7 @@ export interface JobProcessOptions {
 /** @returns What the process said, or what its death means; never rejects. */
 export async function runJobProcess(options: JobProcessOptions): Promise<JobOutcome> {
   const { order, token, permissions, onProgress, stop } = options;
-  const limits = LIMITS[order.spec.kind];
+  const limits = limitsOf(order.spec);
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...['run', '--quiet', '--config', path('../deno.json')],
@@ -122,6 +129,11 @@ export async function runJobProcess(options: JobProcessOptions): Promise<JobOutc
     error: `The job's process ended ${how}${last ? `: ${last}` : ''}`,
     retryable: true,
   };
+}
+
+function limitsOf(spec: JobSpec): Limits {
+  const isAggressive = spec.kind === 'compile' && spec.pipeline === 'aggressive';
+  return isAggressive ? AGGRESSIVE : LIMITS[spec.kind];
 }
 
 /** The report of an outcome under its fence. */

@@ -101,11 +101,18 @@ async function compile(
   try {
     const { backend, services } = await bench.get();
     write({ type: 'begin' });
-    const tune = forgeTuning(backend, await shaderDigest());
+    const digest = await shaderDigest();
+    const tune = forgeTuning(backend, digest);
+    const measuring = spec.pipeline === 'fast' ? '' : ', tuning and timing its kernels';
+    write({
+      type: 'progress',
+      progress: { share: null, message: `verifying ${spec.blueprint.name}${measuring}` },
+    });
     const artifact = await compileArtifact(spec.blueprint, spec.host, {
       backend,
       reference: createReferenceBackend(),
       pipeline: spec.pipeline,
+      shaderDigest: digest,
       ...(tune ? { tune } : {}),
     });
     if (stop.aborted) throw new StoppedError('stopped');
@@ -121,6 +128,8 @@ async function compile(
       status: manifest.verification.status,
       adapter: manifest.verification.adapter,
       checks: manifest.verification.checks.length,
+      // Absent: the pipeline measures nothing.
+      ...(manifest.measured ? { measured: manifest.measured } : {}),
     };
   } finally {
     await bench.close();
