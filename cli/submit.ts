@@ -31,7 +31,7 @@ export async function runSubmit(
     for (const body of specs) {
       const job = await api.call('submitJob', { body });
       jobs.push(job);
-      output.note(`${job.id} ${job.kind} ${label(job)}: ${job.state}`);
+      output.note(`${job.id} ${job.kind} ${job.title}: ${job.state}`);
       output.record({ type: 'job', ...job });
     }
     if (!options.wait) return true;
@@ -102,7 +102,7 @@ async function follow(
     for (const [id, before] of [...open]) {
       const job = await api.call('job', { params: { id } });
       const said = `${job.state}${job.progress ? `, ${job.progress.message}` : ''}`;
-      if (said !== before) output.note(`${id.slice(0, 19)} ${label(job)}: ${said}`);
+      if (said !== before) output.note(`${id.slice(0, 19)} ${job.title}: ${said}`);
       open.set(id, said);
       if (job.state === 'queued' || job.state === 'running') continue;
       open.delete(id);
@@ -113,9 +113,4 @@ async function follow(
     if (open.size > 0) await systemClock.sleep(POLL_MS, stop).catch(() => undefined);
   }
   return isGood;
-}
-
-function label({ spec }: JobDetail): string {
-  if (spec.kind === 'experiment') return `${spec.experiment.name}, seed ${spec.experiment.seed}`;
-  return spec.kind === 'compile' ? `${spec.blueprint.name}, ${spec.pipeline}` : 'shader';
 }

@@ -15,6 +15,7 @@ import { GrowthCanvas } from './features/growth-canvas/growth-canvas.tsx';
 import { Header } from './features/header/header.tsx';
 import { HealthHeatmap } from './features/health-heatmap/health-heatmap.tsx';
 import { Help } from './features/help/help.tsx';
+import { Jobs } from './features/jobs/jobs.tsx';
 import { KernelMemory } from './features/kernel-memory/kernel-memory.tsx';
 import { LearningCurves } from './features/learning-curves/learning-curves.tsx';
 import { Notices } from './features/notices/notices.tsx';
@@ -84,6 +85,7 @@ function AllPanels() {
         <Services className={styles['third']} />
         <KernelMemory className={styles['third']} />
         <Runs className={styles['third']} />
+        <Jobs className={styles['full']} />
       </div>
     </div>
   );

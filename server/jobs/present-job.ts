@@ -1,10 +1,11 @@
 /** A stored job as the API shows it. */
-import type {
-  JobDetail,
-  JobProgress,
-  JobResult,
-  JobSpec,
-  JobSummary,
+import {
+  type JobDetail,
+  type JobProgress,
+  type JobResult,
+  type JobSpec,
+  type JobSummary,
+  jobTitle,
 } from '#shared/contracts/api-jobs.ts';
 import type { StoredJob } from '../storage/job-port.ts';
 
@@ -12,6 +13,7 @@ export function summarizeJob(job: StoredJob): JobSummary {
   return {
     id: job.id,
     kind: job.kind,
+    title: jobTitle(JSON.parse(job.spec) as JobSpec),
     state: job.state,
     tries: job.tries,
     max_tries: job.maxTries,

@@ -56,6 +56,12 @@ export const JobProgress = z.strictObject({
 });
 export type JobProgress = z.infer<typeof JobProgress>;
 
+/** What people call a job. */
+export function jobTitle(spec: JobSpec): string {
+  if (spec.kind === 'experiment') return `${spec.experiment.name}, seed ${spec.experiment.seed}`;
+  return spec.kind === 'compile' ? `${spec.blueprint.name}, ${spec.pipeline}` : 'shader';
+}
+
 /** What the worker found; the shape is the kind's own and at most 64 KiB of JSON. */
 export const JobResult = z.record(z.string().max(64), z.unknown());
 export type JobResult = z.infer<typeof JobResult>;
@@ -65,6 +71,8 @@ const time = z.number().int().nonnegative();
 export const JobSummary = z.object({
   id: JobId,
   kind: JobKind,
+  /** What people call it: names and seed of the specification. */
+  title: z.string(),
   state: JobState,
   /** Claims so far; after `max_tries` a job that fails again is dead. */
   tries: z.number().int().nonnegative(),

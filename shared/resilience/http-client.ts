@@ -4,6 +4,7 @@
  * accepts and never answers counts as failing. No call outlives its deadline.
  */
 import type { ServiceStatus } from '../contracts/services.ts';
+import { systemClock } from '../platform/clock.ts';
 import { nextDelayMs, retryAfterMs } from './backoff.ts';
 import { Bulkhead, BulkheadFullError } from './bulkhead.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
@@ -44,7 +45,7 @@ export class ServiceClient {
   constructor(setup: ServiceClientSetup) {
     this.name = setup.name;
     this.#baseUrl = new URL(setup.baseUrl);
-    this.#timer = setup.timer;
+    this.#timer = setup.timer ?? systemClock;
     // fetch insists on being called on the global object.
     this.#fetch = setup.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#random = setup.random ?? Math.random;

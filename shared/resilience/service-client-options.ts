@@ -36,7 +36,8 @@ export interface ServiceClientSetup {
   name: string;
   /** Absolute URL; paths are resolved against it. */
   baseUrl: string;
-  timer: Timer;
+  /** @default {systemClock} */
+  timer?: Timer;
   /** @default {globalThis.fetch} */
   fetch?: typeof globalThis.fetch;
   /** Uniform in [0, 1), for jitter. @default {Math.random} */

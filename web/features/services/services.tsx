@@ -7,6 +7,7 @@ import { useServerReadiness } from '../../server-client.ts';
 import { Button } from '../../ui/button.tsx';
 import { formatCount, formatMs } from '../../ui/format.ts';
 import { Empty, Panel } from '../../ui/panel.tsx';
+import { ServerState } from './server-state.tsx';
 import styles from './services.module.css';
 
 const NO_SERVICES: ServiceStatus[] = [];
@@ -29,6 +30,7 @@ export function Services({ className }: { className?: string | undefined }) {
       ) : (
         <Empty title="No service in use">Everything runs in this page.</Empty>
       )}
+      <ServerState />
     </Panel>
   );
 }
