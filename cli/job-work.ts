@@ -1,7 +1,7 @@
 /** The kinds of jobs: compile a blueprint, train an experiment, try a shader. */
 import { mkdir } from 'node:fs/promises';
 import { InputError, NoAdapterError } from '#shared/base/errors.ts';
-import type { JobResult, JobSpec } from '#shared/contracts/api-jobs.ts';
+import { type JobResult, type JobSpec, jobRunId } from '#shared/contracts/api-jobs.ts';
 import { loadDataset } from '#shared/data/dataset.ts';
 import { shaderDigest } from '#shared/engine/kernels/shader-text.ts';
 import { createReferenceBackend } from '#shared/engine/reference/reference-backend.ts';
@@ -72,7 +72,7 @@ async function train(
   const dataset = await loadDataset(experiment.data, experiment.seed, diskFiles);
   await mkdir(folder, { recursive: true });
   const bench = new Bench(serverUrl, output);
-  const runId = `job-${id.replace(/^sha256-/, '').slice(0, 24)}`;
+  const runId = jobRunId(id, spec.kind)!;
   try {
     // Of an earlier try on this machine; on another one the run starts over, to the same bits.
     const resume = await hasCheckpoint(folder);

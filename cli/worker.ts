@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { messageOf } from '#shared/base/errors.ts';
-import type { ClaimedJob } from '#shared/contracts/api-jobs.ts';
+import { type ClaimedJob, jobRunId } from '#shared/contracts/api-jobs.ts';
 import { systemClock } from '#shared/platform/clock.ts';
 import { type ApiClient, createApiClient } from '#shared/resilience/api-client.ts';
 import { ServiceClient } from '#shared/resilience/http-client.ts';
@@ -94,7 +94,7 @@ class Lane {
         if (stop.aborted) return;
         // A refusal stays one; a server that is away comes back.
         if (!(error instanceof ServiceError) || !error.retryable) throw error;
-        if (away++ === 0) this.#output.warn(`${this.#name}: ${messageOf(error)}; waiting for it`);
+        if (away++ === 0) this.#output.warn(`${this.#name}: ${failureText(error)}; waiting for it`);
         await this.#pause(Math.min(AWAY_MS, 500 * 2 ** away), stop);
         continue;
       }
@@ -109,7 +109,11 @@ class Lane {
   async #do({ job, fence }: ClaimedJob, stop: AbortSignal): Promise<void> {
     const { id, kind, spec } = job;
     const folder = `${JOBS_FOLDER}/${id}`;
-    this.#output.note(`${this.#name}: ${kind} ${short(id)}, try ${job.tries} of ${job.max_tries}`);
+    const run = jobRunId(id, kind);
+    const runFields = run === null ? {} : { run_id: run };
+    const what = run === null ? kind : `${kind} ${run}`;
+    this.#output.note(`${this.#name}: ${what} ${short(id)}, try ${job.tries} of ${job.max_tries}`);
+    this.#output.record({ type: 'begin', job: id, ...runFields, worker: this.#name });
     const ending = new AbortController();
     const lease = { isLost: false, isCancelled: false };
     const end = () => ending.abort();
@@ -123,7 +127,7 @@ class Lane {
       permissions: jobPermissions(this.#options.serverUrl, folder),
       onProgress: (latest) => {
         progress.latest = latest;
-        this.#output.record({ type: 'progress', job: id, ...latest });
+        this.#output.record({ type: 'progress', job: id, ...runFields, ...latest });
       },
       stop: ending.signal,
     });
@@ -134,7 +138,7 @@ class Lane {
       this.#output.warn(`${this.#name}: lost the lease of ${short(id)}; another worker has it`);
       return;
     }
-    await this.#report(id, fence, outcome, lease.isCancelled);
+    await this.#report(id, runFields, fence, outcome, lease.isCancelled);
     if (outcome.outcome === 'done' || lease.isCancelled) {
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
@@ -171,7 +175,13 @@ class Lane {
     }
   }
 
-  async #report(id: string, fence: string, outcome: JobOutcome, cancelled: boolean): Promise<void> {
+  async #report(
+    id: string,
+    runFields: { run_id?: string },
+    fence: string,
+    outcome: JobOutcome,
+    cancelled: boolean,
+  ): Promise<void> {
     const body = reportOf(outcome, fence, cancelled);
     const until = systemClock.now() + REPORT_MS;
     for (;;) {
@@ -181,7 +191,7 @@ class Lane {
       } catch (error) {
         const isAway = error instanceof ServiceError && error.retryable;
         if (!isAway || systemClock.now() > until) {
-          this.#output.warn(`${this.#name}: cannot report ${short(id)}: ${messageOf(error)}`);
+          this.#output.warn(`${this.#name}: cannot report ${short(id)}: ${failureText(error)}`);
           return;
         }
         await systemClock.sleep(1000);
@@ -189,13 +199,19 @@ class Lane {
     }
     const said = body.outcome === 'failed' ? `failed: ${body.error.split('\n')[0]}` : body.outcome;
     this.#output.note(`${this.#name}: ${short(id)} ${said}`);
-    this.#output.record({ type: 'job', job: id, ...body, fence: undefined });
+    this.#output.record({ type: 'job', job: id, ...runFields, ...body, fence: undefined });
   }
 
   async #pause(ms: number, stop: AbortSignal): Promise<void> {
     // Workers that were started together must not ask together.
     await systemClock.sleep(ms * (0.5 + Math.random() / 2), stop).catch(() => undefined);
   }
+}
+
+/** With the id by which the server's log knows the call. */
+function failureText(error: unknown): string {
+  const id = error instanceof ServiceError ? error.requestId : null;
+  return id === null ? messageOf(error) : `${messageOf(error)} (request ${id})`;
 }
 
 function short(id: string): string {

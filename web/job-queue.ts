@@ -36,6 +36,13 @@ export function needsToken(error: unknown): boolean {
   return error instanceof ServiceError && (error.status === 401 || error.status === 403);
 }
 
+/** With the id by which the server's log knows the call. */
+function showFailure(error: Error): void {
+  const id = error instanceof ServiceError ? error.requestId : null;
+  const text = id === null ? error.message : `${error.message} (request ${id})`;
+  showToast({ level: 'error', text });
+}
+
 /** The newest jobs of a state, or of all, and how many there are of each. */
 export function useJobs(state: JobState | null) {
   return useQuery({
@@ -75,7 +82,7 @@ export function useSubmitExperiment() {
         state === 'queued' ? `Waits for a worker: ${title}` : `The server has this job: ${state}`;
       showToast({ level: 'info', text });
     },
-    onError: (error) => showToast({ level: 'error', text: error.message }),
+    onError: showFailure,
     onSettled: () => queries.invalidateQueries({ queryKey: ['jobs'] }),
   });
 }
@@ -90,7 +97,7 @@ export function useChangeJob() {
       const text = what === 'cancel' ? `Asked to stop: ${title}` : `Queued again: ${title}`;
       showToast({ level: 'info', text });
     },
-    onError: (error) => showToast({ level: 'error', text: error.message }),
+    onError: showFailure,
     onSettled: () => queries.invalidateQueries({ queryKey: ['jobs'] }),
   });
 }

@@ -10,7 +10,8 @@ const DEADLINE_MS = 4000;
 
 async function getJson(path: string, signal: AbortSignal, accepted: number[]): Promise<unknown> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
-  const response = await fetch(path, { signal: deadline, headers: { accept: 'application/json' } });
+  const headers = { accept: 'application/json', 'x-request-id': crypto.randomUUID() };
+  const response = await fetch(path, { signal: deadline, headers });
   if (!accepted.includes(response.status)) {
     throw new Error(`Cannot read ${path}: the server answered ${response.status}`);
   }

@@ -3,9 +3,13 @@ import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { AppDeps, AppEnv } from '../deps.ts';
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const HARMLESS_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const RUN_PATH = /^\/api\/v1\/runs\/([^/]+)/;
 
-/** Takes the client's `X-Request-Id` where it is harmless, else makes one. */
+/**
+ * Takes the client's `X-Request-Id` where it is harmless, else makes one; the log also has the run
+ * that the path or `X-Run-Id` names.
+ */
 export function observe({
   log,
   clock,
@@ -13,9 +17,11 @@ export function observe({
 }: Pick<AppDeps, 'log' | 'clock' | 'metrics'>): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const given = c.req.header('x-request-id') ?? '';
-    const requestId = REQUEST_ID.test(given) ? given : crypto.randomUUID();
+    const requestId = HARMLESS_ID.test(given) ? given : crypto.randomUUID();
     c.set('requestId', requestId);
-    c.set('log', log.child({ request_id: requestId }));
+    const run = RUN_PATH.exec(c.req.path)?.[1] ?? c.req.header('x-run-id') ?? '';
+    const fields = HARMLESS_ID.test(run) ? { run_id: run } : {};
+    c.set('log', log.child({ request_id: requestId, ...fields }));
     const started = clock.now();
     await next();
     c.header('X-Request-Id', requestId);

@@ -62,6 +62,11 @@ export function jobTitle(spec: JobSpec): string {
   return spec.kind === 'compile' ? `${spec.blueprint.name}, ${spec.pipeline}` : 'shader';
 }
 
+/** Run under which the events of an experiment's job arrive; null for other kinds. */
+export function jobRunId(id: string, kind: JobKind): string | null {
+  return kind === 'experiment' ? `job-${id.replace(/^sha256-/, '').slice(0, 24)}` : null;
+}
+
 /** What the worker found; the shape is the kind's own and at most 64 KiB of JSON. */
 export const JobResult = z.record(z.string().max(64), z.unknown());
 export type JobResult = z.infer<typeof JobResult>;

@@ -24,6 +24,8 @@ const PROBE_TIMEOUT_MS = 2000;
 
 export class ServiceClient {
   readonly name: string;
+  /** Run the calls are made for, sent as `X-Run-Id`; null: none. */
+  runId: string | null = null;
   readonly #baseUrl: URL;
   readonly #timer: Timer;
   readonly #fetch: typeof globalThis.fetch;
@@ -56,14 +58,16 @@ export class ServiceClient {
   }
 
   /**
-   * One call.
+   * One call. Every attempt carries the same `X-Request-Id`.
    *
    * @param path Relative to the base URL, query included.
    * @returns The whole answer, status below 400.
-   * @throws {ServiceError} In every other case, at most 100 ms after the deadline.
+   * @throws {ServiceError} In every other case, at most 100 ms after the deadline; with the id.
    */
-  async request(path: string, request: ServiceRequest = {}): Promise<ServiceResponse> {
+  async request(path: string, given: ServiceRequest = {}): Promise<ServiceResponse> {
     this.#calls++;
+    const requestId = given.headers?.['x-request-id'] ?? crypto.randomUUID();
+    const request = { ...given, headers: { ...given.headers, 'x-request-id': requestId } };
     const deadlineMs = request.deadlineMs ?? this.#options.deadlineMs ?? 10_000;
     try {
       const response = await withTimeLimit(this.#timer, deadlineMs, request.signal, (signal) =>
@@ -71,7 +75,9 @@ export class ServiceClient {
       );
       return response;
     } catch (error) {
-      throw this.#failed(error, deadlineMs, request.signal);
+      const failure = this.#failed(error, deadlineMs, request.signal);
+      if (failure.kind !== 'open' && failure.kind !== 'busy') failure.requestId = requestId;
+      throw failure;
     } finally {
       this.#notify();
     }
@@ -244,6 +250,7 @@ export class ServiceClient {
     const headers: Record<string, string> = {
       // The server refuses work whose answer would come too late.
       'x-deadline-ms': String(Math.max(1, Math.floor(deadline - this.#timer.now()))),
+      ...(this.runId === null ? {} : { 'x-run-id': this.runId }),
       ...(this.#options.token ? { authorization: `Bearer ${this.#options.token}` } : {}),
       ...(body === undefined
         ? {}

@@ -42,6 +42,8 @@ export class ServiceError extends Error {
   readonly status: number | null;
   readonly problem: string | null;
   readonly retryAfterMs: number | null;
+  /** The call's `X-Request-Id`, by which the service's log knows it; null: nothing was sent. */
+  requestId: string | null = null;
 
   constructor(message: string, details: ServiceErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

@@ -108,6 +108,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
   const find = blueprintFinder(experiment.growth.ownBlueprints);
   const policy = createPolicy(experiment.policy);
   const { services } = bench;
+  services?.nameRun(runId);
   const remote = services && policy.name !== 'manual' ? services.askTamiyo : null;
   const decisions =
     experiment.growth.enabled && policy.name !== 'none'

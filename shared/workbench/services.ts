@@ -17,6 +17,8 @@ const ANALYZE_DEADLINE_MS = 2000;
 
 export interface Services {
   client(name: ServiceName): ServiceClient;
+  /** Names the run that calls are made for from now on, in every log they reach. */
+  nameRun(runId: string): void;
   status(): ServiceStatus[];
   /** @throws {RangeError} If there is no service of that name. */
   trip(name: string): void;
@@ -75,6 +77,9 @@ export function openServices(options: ServicesOptions): Services {
   };
   return {
     client: find,
+    nameRun(runId) {
+      for (const client of clients.values()) client.runId = runId;
+    },
     status: () => [...clients.values()].map((c) => c.status()),
     trip: (name) => find(name).trip(),
     reset: (name) => find(name).reset(),
