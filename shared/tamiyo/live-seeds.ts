@@ -103,8 +103,8 @@ export function draftFor(
         action: 'fossilize',
         rule: 'contribution',
         reason:
-          `${seed} stays for good: without it the loss is higher by ${show(contribution ?? 0)}, ` +
-          `at least the ${show(settings.fossilizeContribution)} asked for`,
+          `${seed} stays for good: without it the loss is higher by ${show(contribution ?? 0)}; ` +
+          `at least ${show(settings.fossilizeContribution)} is asked for`,
         evidence: [
           evidence('contribution', contribution, '>=', settings.fossilizeContribution),
           alphaEvidence(slot),
