@@ -43,17 +43,28 @@ import controlLib from './lib/control.wgsl' with { type: 'text' };
 import finiteLib from './lib/finite.wgsl' with { type: 'text' };
 import groupChannelsLib from './lib/group_channels.wgsl' with { type: 'text' };
 import groupedWindowLib from './lib/grouped_window.wgsl' with { type: 'text' };
+import linearEpilogueLib from './lib/linear_epilogue.wgsl' with { type: 'text' };
+import linearGradInputEpilogueLib from './lib/linear_grad_input_epilogue.wgsl' with {
+  type: 'text',
+};
+import linearGradWeightEpilogueLib from './lib/linear_grad_weight_epilogue.wgsl' with {
+  type: 'text',
+};
 import metricsLib from './lib/metrics.wgsl' with { type: 'text' };
 import momentsLib from './lib/moments.wgsl' with { type: 'text' };
 import optimizerLib from './lib/optimizer.wgsl' with { type: 'text' };
 import permutationLib from './lib/permutation.wgsl' with { type: 'text' };
 import philoxLib from './lib/philox.wgsl' with { type: 'text' };
 import reduceLib from './lib/reduce.wgsl' with { type: 'text' };
+import sliceProductLib from './lib/slice_product.wgsl' with { type: 'text' };
 import tokenLib from './lib/token.wgsl' with { type: 'text' };
 import linear from './linear.wgsl' with { type: 'text' };
 import linearCrossEntropy from './linear_cross_entropy.wgsl' with { type: 'text' };
 import linearGradInput from './linear_grad_input.wgsl' with { type: 'text' };
+import linearGradInputShared from './linear_grad_input_shared.wgsl' with { type: 'text' };
 import linearGradWeight from './linear_grad_weight.wgsl' with { type: 'text' };
+import linearGradWeightShared from './linear_grad_weight_shared.wgsl' with { type: 'text' };
+import linearShared from './linear_shared.wgsl' with { type: 'text' };
 import maxPool from './max_pool.wgsl' with { type: 'text' };
 import maxPoolGrad from './max_pool_grad.wgsl' with { type: 'text' };
 import metricsReduce from './metrics_reduce.wgsl' with { type: 'text' };
@@ -88,12 +99,16 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'lib/finite.wgsl': finiteLib,
   'lib/group_channels.wgsl': groupChannelsLib,
   'lib/grouped_window.wgsl': groupedWindowLib,
+  'lib/linear_epilogue.wgsl': linearEpilogueLib,
+  'lib/linear_grad_input_epilogue.wgsl': linearGradInputEpilogueLib,
+  'lib/linear_grad_weight_epilogue.wgsl': linearGradWeightEpilogueLib,
   'lib/metrics.wgsl': metricsLib,
   'lib/moments.wgsl': momentsLib,
   'lib/optimizer.wgsl': optimizerLib,
   'lib/permutation.wgsl': permutationLib,
   'lib/philox.wgsl': philoxLib,
   'lib/reduce.wgsl': reduceLib,
+  'lib/slice_product.wgsl': sliceProductLib,
   'lib/token.wgsl': tokenLib,
   'activation.wgsl': activation,
   'activation_grad.wgsl': activationGrad,
@@ -134,9 +149,12 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'guard.wgsl': guard,
   'join_batches.wgsl': joinBatches,
   'linear.wgsl': linear,
+  'linear_shared.wgsl': linearShared,
   'linear_cross_entropy.wgsl': linearCrossEntropy,
   'linear_grad_input.wgsl': linearGradInput,
+  'linear_grad_input_shared.wgsl': linearGradInputShared,
   'linear_grad_weight.wgsl': linearGradWeight,
+  'linear_grad_weight_shared.wgsl': linearGradWeightShared,
   'max_pool.wgsl': maxPool,
   'max_pool_grad.wgsl': maxPoolGrad,
   'metrics_reduce.wgsl': metricsReduce,

@@ -75,26 +75,5 @@ fn linear_grad_input(
     }
 //% end
   }
-//% for j in 0..TN4
-//% if COLUMN_EDGE
-  if (column + ${j}u * WX < K4) {
-//% else
-  {
-//% end
-//% for i in 0..TM
-//% if ROW_EDGE
-    if (row + ${i}u < M) {
-//% else
-    {
-//% end
-      let at = (replica * M + row + ${i}u) * K4 + k${j};
-//% if SLOPE
-      dx[at] = s${i}_${j} * activation_slope(saved[at]);
-//% else
-      dx[at] = s${i}_${j};
-//% end
-    }
-//% end
-  }
-//% end
+  // @include lib/linear_grad_input_epilogue.wgsl
 }

@@ -1,7 +1,8 @@
 /**
  * Checks that every shader is in the import list, in the kernel catalog and in a parity case, and
  * that the catalog's bindings and constants agree with the shaders. Plans are pure, so this needs
- * no device: each case is planned and lowered for both adapter families.
+ * no device: each case is planned and lowered for both adapter families, with every tile that the
+ * autotuner may choose.
  *
  * Usage: deno run --allow-read tools/check-shaders.ts
  */
@@ -13,6 +14,7 @@ import { scheduleBase } from '#shared/engine/kernels/control.ts';
 import type { LoweringContext } from '#shared/engine/kernels/kernel-call.ts';
 import { CASES } from '../tests/gpu/cases.ts';
 import { prepareCase } from '../tests/gpu/prepare-case.ts';
+import { TILE_CASES } from '../tests/gpu/tile-cases.ts';
 import { checkCall, checkCoverage, checkFiles } from './shader-check.ts';
 
 const FOLDER = new URL('../shaders/', import.meta.url);
@@ -32,7 +34,7 @@ await readShaders('', files);
 const messages = new Set(checkFiles(files, SHADERS));
 const called = new Set<string>();
 const planned = new Set<string>();
-for (const parityCase of CASES) {
+for (const parityCase of [...CASES, ...TILE_CASES]) {
   const { plan, scheduleColumns } = prepareCase(parityCase);
   for (const family of FAMILIES) {
     const context: LoweringContext = {
@@ -50,10 +52,16 @@ for (const parityCase of CASES) {
         continue;
       }
       try {
-        const call = lowering(dispatch, context);
-        called.add(call.shader);
-        for (const message of checkCall(call, files, `Catalog row "${dispatch.op}"`)) {
-          messages.add(message);
+        const standard = lowering(dispatch, context);
+        const { candidates = [], key = '' } = standard.choice ?? {};
+        const others = candidates.map((tile) =>
+          lowering(dispatch, { ...context, tiles: { [key]: tile } }),
+        );
+        for (const call of [standard, ...others]) {
+          called.add(call.shader);
+          for (const message of checkCall(call, files, `Catalog row "${dispatch.op}"`)) {
+            messages.add(message);
+          }
         }
       } catch (error) {
         messages.add(`Case "${parityCase.name}", op "${dispatch.op}": ${messageOf(error)}`);
@@ -66,6 +74,6 @@ for (const message of checkCoverage(files, Object.keys(KERNELS), called, planned
 }
 for (const message of messages) console.error(message);
 console.log(
-  `${Object.keys(files).length} shader files, ${CASES.length} cases, ${messages.size} violations`,
+  `${Object.keys(files).length} shader files, ${CASES.length + TILE_CASES.length} cases, ${messages.size} violations`,
 );
 Deno.exit(messages.size > 0 ? 1 : 0);

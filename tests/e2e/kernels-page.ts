@@ -2,12 +2,21 @@
  * The page of kernels.html: runs every parity case, or with ?tiles every tile, and shows and
  * publishes the verdicts.
  */
+
+import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
 import { CASES } from '../gpu/cases.ts';
+import type { ParityCase } from '../gpu/parity-case.ts';
 import { firstDifference, runCase, type Verdict } from '../gpu/run-case.ts';
-import { FixedCandidate, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
+import {
+  FEW_SLICED_CASES,
+  FixedCandidate,
+  FixedTile,
+  OTHERS,
+  TILE_CASES,
+} from '../gpu/tile-cases.ts';
 
 export interface KernelReport {
   adapter: AdapterInfo;
@@ -34,19 +43,27 @@ function show(verdict: Verdict): void {
   document.querySelector('#verdicts')?.append(row);
 }
 
-/** Every other tile of every kernel, those with subgroups included: the default's bits. */
+/**
+ * Every other tile of every kernel, those with subgroups included, and those with workgroup memory that
+ * only hardware is offered: the default's bits.
+ */
 async function runTiles(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
-  for (let index = 1; index <= OTHERS; index++) {
-    const tuner = new FixedCandidate(index);
+  const compare = async (tuner: TileSource, c: ParityCase, variant: string) => {
     const { device, adapter, quads } = backend;
     const other = new GpuBackend(device, adapter, { quads, tuner });
-    for (const c of TILE_CASES) {
-      const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
-      add({
-        ...{ name: `${c.name}/candidate-${index}`, ok: name === null, deviation: 0, limit: null },
-        failures: name === null ? [] : [`${name}: other bits than with the default tile`],
-      });
-    }
+    const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
+    add({
+      ...{ name: `${c.name}/${variant}`, ok: name === null, deviation: 0, limit: null },
+      failures: name === null ? [] : [`${name}: other bits than with the default tile`],
+    });
+  };
+  for (let index = 1; index <= OTHERS.software; index++) {
+    const tuner = new FixedCandidate(index);
+    for (const c of TILE_CASES) await compare(tuner, c, `candidate-${index}`);
+  }
+  for (const [index, { tile, cases }] of FEW_SLICED_CASES.entries()) {
+    const tuner = new FixedTile(tile);
+    for (const c of cases) await compare(tuner, c, `sliced-${index}`);
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
 import { loweringOf } from '../../shared/engine/kernels/catalog.ts';
-import type { Tile } from '../../shared/engine/kernels/tiles.ts';
+import { MAX_CANDIDATES, type Tile } from '../../shared/engine/kernels/tiles.ts';
 import { differentiate } from '../../shared/engine/plan/autodiff.ts';
 import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { denseCases } from './dense-cases.ts';
 import { type CaseBuilder, type ParityCase, relative } from './parity-case.ts';
 
 function finish(b: CaseBuilder, logits: Tensor): Record<string, Tensor> {
@@ -73,8 +74,51 @@ export const TILE_CASES: readonly ParityCase[] = [
   }),
 ];
 
-/** Most candidates that a tiled kernel may have besides its default. */
-export const OTHERS = 7;
+/** Most candidates that a tiled kernel may have besides its default, by the adapter's kind. */
+export const OTHERS = { software: MAX_CANDIDATES.software - 1, gpu: MAX_CANDIDATES.gpu - 1 };
+
+/** By way of workgroup memory: loads that come out even for a workgroup, and loads that do not. */
+const SLICED_TILES: readonly Tile[] = [
+  { rows: 4, columns4: 1, wx: 8, wy: 8, slice: 16 },
+  { rows: 2, columns4: 2, wx: 4, wy: 3, slice: 8 },
+];
+
+const PRODUCTS = denseCases.filter((c) =>
+  /^linear(\/image|\/blend-.*alpha-(0\/nan|0.3$)|_grad|\/\d+x\d+x\d+)/.test(c.name),
+);
+
+/** Products with epilogues, replicas and edges of all sorts, dealt out among the sliced tiles. */
+export const SLICED_CASES: readonly { tile: Tile; cases: readonly ParityCase[] }[] =
+  SLICED_TILES.map((tile, index) => ({
+    tile,
+    cases: [TILE_CASES[0]!, ...PRODUCTS.filter((_, i) => i % SLICED_TILES.length === index)],
+  }));
+
+/** The same for renderers that take long to compile: every fifth. */
+export const FEW_SLICED_CASES: typeof SLICED_CASES = SLICED_CASES.map(({ tile, cases }) => ({
+  ...{ tile, cases: cases.filter((_, i) => i % 5 === 0) },
+}));
+
+/** Gives every product of matrices one tile. */
+export class FixedTile implements TileSource {
+  readonly changed = new Set<string>();
+  #tile: Tile;
+
+  constructor(tile: Tile) {
+    this.#tile = tile;
+  }
+
+  tilesFor: TileSource['tilesFor'] = (dispatches, context) => {
+    const tiles: Record<string, Tile> = {};
+    for (const d of dispatches) {
+      const choice = loweringOf(d.op)(d, context).choice;
+      if (!choice || !/^linear(_grad_\w+)?\//.test(choice.key)) continue;
+      tiles[choice.key] = this.#tile;
+      this.changed.add(choice.key);
+    }
+    return Promise.resolve(tiles);
+  };
+}
 
 /** Gives every dispatch its candidate `index`, or its last where it has fewer. */
 export class FixedCandidate implements TileSource {

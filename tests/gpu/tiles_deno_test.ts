@@ -5,7 +5,7 @@ import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { TuningRecord } from '../../shared/engine/plan/backend.ts';
 import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';
-import { FixedCandidate, OTHERS, TILE_CASES } from './tile-cases.ts';
+import { FixedCandidate, FixedTile, OTHERS, SLICED_CASES, TILE_CASES } from './tile-cases.ts';
 
 const { device, adapter, quads } = await openDevice(navigator.gpu);
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
@@ -17,7 +17,7 @@ function assert(condition: boolean, message: string): asserts condition {
 for (const kind of ['software', 'gpu'] as const) {
   const own = { ...adapter, kind };
   const standard = new GpuBackend(device, own, { quads });
-  for (let index = 1; index <= OTHERS; index++) {
+  for (let index = 1; index <= OTHERS[kind]; index++) {
     for (const c of TILE_CASES) {
       Deno.test(`${c.name}/${kind}/candidate-${index}`, options, async () => {
         const tuner = new FixedCandidate(index);
@@ -28,6 +28,23 @@ for (const kind of ['software', 'gpu'] as const) {
       });
     }
   }
+}
+
+for (const [index, { tile, cases }] of SLICED_CASES.entries()) {
+  Deno.test(
+    `products in workgroup memory, tile ${index}: ${cases.length} cases`,
+    options,
+    async () => {
+      const standard = new GpuBackend(device, adapter, { quads });
+      const tuner = new FixedTile(tile);
+      const other = new GpuBackend(device, adapter, { quads, tuner });
+      for (const c of cases) {
+        const name = await firstDifference(standard, other, c);
+        assert(name === null, `${c.name}: ${name} has other bits than with the default`);
+      }
+      assert(tuner.changed.size > 10, 'no kernel had another tile');
+    },
+  );
 }
 
 class MemoryStorage implements TuningStorage {
@@ -75,6 +92,19 @@ Deno.test(
     }
   },
 );
+
+Deno.test('the autotuner verifies and times tiles in workgroup memory', options, async () => {
+  const own = { ...adapter, kind: 'gpu' } as const;
+  const tuner = new Autotuner({ ...about, minMs: 1 });
+  const name = await firstDifference(standard, new GpuBackend(device, own, { quads, tuner }), mlp);
+  assert(name === null, `${name}: other bits with tuning`);
+  const all = Object.entries(tuner.report().choices);
+  const tried = all.flatMap(([key, d]) => d.candidates.map((c) => ({ key, ...c })));
+  const sliced = tried.filter((c) => c.tile.slice !== undefined);
+  const ops = new Set(sliced.map((c) => c.key.replace(/\/.*/, '')));
+  assert(ops.size === 3, `tried in ${[...ops].join()}`);
+  for (const c of sliced) assert(c.milliseconds !== null, `${c.key}: ${c.reason}`);
+});
 
 Deno.test('stored choices are used again, by adapter and shader digest', options, async () => {
   const storage = new MemoryStorage();

@@ -1,5 +1,5 @@
 /**
- * Chooses register tiles by timing them on the user's adapter. A candidate counts only if it gives
+ * Chooses tiles by timing them on the user's adapter. A candidate counts only if it gives
  * the default's result to the last bit, so tuning changes speed and never numbers; choices are
  * kept by adapter and shader digest, kernel and class of shapes, and can be recorded with a run.
  */
@@ -220,7 +220,8 @@ function same(a: Tile, b: Tile): boolean {
     a.wx === b.wx &&
     a.wy === b.wy &&
     (a.across ?? false) === (b.across ?? false) &&
-    (a.quad ?? false) === (b.quad ?? false)
+    (a.quad ?? false) === (b.quad ?? false) &&
+    a.slice === b.slice
   );
 }
 

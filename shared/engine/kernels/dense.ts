@@ -18,6 +18,17 @@ function tileDefines(tile: Tile, rows: number, columns4: number) {
   };
 }
 
+/** The shader that a tile runs on, with names and constants of its shape; `depth`: length of the sums. */
+function variant(op: string, tile: Tile, rows: number, columns4: number, depth: number) {
+  const defines = tileDefines(tile, rows, columns4);
+  const size = { WX: tile.wx, WY: tile.wy };
+  const { slice } = tile;
+  if (slice === undefined) return { shader: op, defines, constants: size };
+  // Sizes of workgroup memory follow from the workgroup's, so that they are part of the text.
+  const shared = { ...size, SLICE: slice, DEPTH_EDGE: depth % slice === 0 ? 0 : 1 };
+  return { shader: `${op}_shared`, defines: { ...defines, ...shared }, constants: {} };
+}
+
 function grid(tile: Tile, rows: number, columns4: number, replicas: number): KernelCall['grid'] {
   return [
     Math.ceil(columns4 / (tile.wx * tile.columns4)),
@@ -46,19 +57,19 @@ const linear: Lowering = (d, c) => {
   const choice = chooseTile({ op: 'linear', rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
   const { tile } = choice;
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
+  const v = variant('linear', tile, m, n / 4, k);
   return {
-    shader: 'linear',
+    shader: v.shader,
     defines: {
       TM: tile.rows,
-      ...tileDefines(tile, m, n / 4),
+      ...v.defines,
       BIAS: bias ? 1 : 0,
       BLEND: blend,
       ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
       SLOPE: 0,
     },
     constants: {
-      WX: tile.wx,
-      WY: tile.wy,
+      ...v.constants,
       M: m,
       K4: k / 4,
       N4: n / 4,
@@ -131,17 +142,17 @@ const linearGradInput: Lowering = (d, c) => {
     c,
   );
   const { tile } = choice;
+  const v = variant('linear_grad_input', tile, m, k / 4, n);
   return {
-    shader: 'linear_grad_input',
+    shader: v.shader,
     defines: {
       TM: tile.rows,
-      ...tileDefines(tile, m, k / 4),
+      ...v.defines,
       ACT: 0,
       SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]!,
     },
     constants: {
-      WX: tile.wx,
-      WY: tile.wy,
+      ...v.constants,
       M: m,
       K4: k / 4,
       N4: n / 4,
@@ -171,12 +182,12 @@ const linearGradWeight: Lowering = (d, c) => {
   const { tile } = choice;
   checkLoop('linear_grad_weight', m, 'use a smaller batch');
   const target = gradientTarget(dw, db, c);
+  const v = variant('linear_grad_weight', tile, k4, n4, m);
   return {
-    shader: 'linear_grad_weight',
-    defines: { TM4: tile.rows, ...tileDefines(tile, k4, n4), ...target.defines },
+    shader: v.shader,
+    defines: { TM4: tile.rows, ...v.defines, ...target.defines },
     constants: {
-      WX: tile.wx,
-      WY: tile.wy,
+      ...v.constants,
       M: m,
       K4: k4,
       N4: n4,

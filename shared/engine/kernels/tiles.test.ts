@@ -12,6 +12,8 @@ const OPS: readonly TiledOp[] = [
   ...(['conv2d', 'conv2d_grad_input', 'conv2d_grad_weight'] as const),
 ];
 
+const FAMILIES = fc.constantFrom<'software' | 'gpu'>('software', 'gpu');
+
 const shapes = fc.record({
   op: fc.constantFrom(...OPS),
   rows: fc.integer({ min: 1, max: 3000 }),
@@ -40,10 +42,10 @@ describe('stripLength()', () => {
 describe('chooseTile()', () => {
   it('offers a few tiles, each once and within the limits every adapter has', () => {
     fc.assert(
-      fc.property(shapes, fc.constantFrom('software', 'gpu'), fc.boolean(), (s, family, quads) => {
+      fc.property(shapes, FAMILIES, fc.boolean(), (s, family, quads) => {
         const { tile, candidates } = chooseTile(s, context(family, quads));
         expect(candidates.length).toBeGreaterThanOrEqual(1);
-        expect(candidates.length).toBeLessThanOrEqual(MAX_CANDIDATES);
+        expect(candidates.length).toBeLessThanOrEqual(MAX_CANDIDATES[family]);
         expect(new Set(candidates.map((t) => JSON.stringify(t))).size).toBe(candidates.length);
         expect(tile).toBe(candidates[0]);
         for (const t of candidates) {
@@ -58,7 +60,7 @@ describe('chooseTile()', () => {
 
   it('shares loads only where the device can, by whole quads of rows and neighbours', () => {
     fc.assert(
-      fc.property(shapes, fc.constantFrom('software', 'gpu'), (s, family) => {
+      fc.property(shapes, FAMILIES, (s, family) => {
         const none = chooseTile(s, context(family, false)).candidates;
         expect(none.some((t) => t.quad)).toBe(false);
         for (const t of chooseTile(s, context(family, true)).candidates) {
@@ -69,6 +71,32 @@ describe('chooseTile()', () => {
         }
       }),
     );
+  });
+
+  it('offers workgroup memory to hardware, after the default and within what every adapter has', () => {
+    fc.assert(
+      fc.property(shapes, FAMILIES, fc.boolean(), (s, family, quads) => {
+        const { candidates } = chooseTile(s, context(family, quads));
+        const sliced = candidates.filter((t) => t.slice);
+        const large = s.rows >= 32 && s.columns4 >= 8;
+        const product = s.op.startsWith('linear');
+        expect(sliced.length).toBe(family === 'gpu' && product && large ? 3 : sliced.length);
+        if (family === 'software' || !product) expect(sliced).toEqual([]);
+        expect(candidates[0]!.slice).toBeUndefined();
+        const rows = s.op === 'linear_grad_weight' ? 4 : 1;
+        for (const { slice, ...t } of sliced) {
+          expect(slice! % 4).toBe(0);
+          // A vec4 more a row, which keeps neighbours out of each other's banks.
+          const a = t.wy * t.rows * rows * (slice! + 4);
+          const b = 4 * t.wx * t.columns4 * slice!;
+          expect(4 * (a + b)).toBeLessThanOrEqual(16_384);
+        }
+      }),
+    );
+    const longest = { op: 'linear', rows: 64, columns4: 16, repeats: 1 } as const;
+    const sliced = (depth: number) =>
+      chooseTile({ ...longest, depth }, context('gpu', false)).candidates.some((t) => t.slice);
+    expect([sliced(32_768), sliced(32_769)]).toEqual([true, false]);
   });
 
   it('starts with a small tile where there is little to do', () => {

@@ -1,10 +1,11 @@
 /**
- * Register tiles of the kernels that do the arithmetic: how much of a result one invocation holds,
- * and the shape of a workgroup. A tile never changes the order of a sum, so the choice is a matter
+ * Tiles of the kernels that do the arithmetic: how much of a result one invocation holds in registers,
+ * the shape of a workgroup, and whether operands pass through workgroup memory. A tile never changes the order of a sum, so the choice is a matter
  * of speed alone; the autotuner (engine/gpu/autotuner.ts) proves that before it uses one.
  *
  * CPU renderers pay for every number they load, so they want large tiles in small workgroups;
- * hardware wants enough invocations to fill it.
+ * hardware wants enough invocations to fill it, and may gain from workgroup memory, which CPU
+ * renderers only copy through.
  */
 import type { LoweringContext } from './kernel-call.ts';
 
@@ -20,6 +21,8 @@ export interface Tile {
   across?: boolean;
   /** Four neighbours in x share loads by subgroup broadcast; needs `quads` of the context. */
   quad?: boolean;
+  /** Products: elements of each sum that a workgroup keeps in its memory at once. @default none */
+  slice?: number;
 }
 
 /** Kernels that come in tiles. */
@@ -57,8 +60,8 @@ export interface TileChoice {
   work: number;
 }
 
-/** Tiles the autotuner tries for one kernel and class of shapes. */
-export const MAX_CANDIDATES = 8;
+/** Tiles the autotuner tries for one kernel and class of shapes, by the adapter's family. */
+export const MAX_CANDIDATES = { software: 8, gpu: 10 } as const;
 
 /** Length of the pieces, at most `longest` each, that cover a row of `length` with least waste. */
 export function stripLength(length: number, longest: number): number {
@@ -82,7 +85,7 @@ export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
   const all = tilesOf(s, c);
   const candidates = all
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
-    .slice(0, MAX_CANDIDATES);
+    .slice(0, MAX_CANDIDATES[c.family]);
   const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1);
   return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, work };
 }
@@ -106,6 +109,24 @@ function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
   return s.op === 'linear_grad_weight' ? outerTiles(s, c) : productTiles(s, c);
 }
 
+/** Longest sums that are taken in slices: their loops stay far below the cap of limits.ts. */
+const LONGEST_SLICED = 32_768;
+
+/**
+ * Tiles by way of workgroup memory, for results of at least one workgroup of the smallest: 64 x 64
+ * results by 256 or by 64 invocations, and 32 x 32 by 64.
+ *
+ * @param tall Rows of a 4 x 4 piece, in the unit of `Tile.rows`.
+ */
+function sharedTiles(s: TileShape, tall: 1 | 4): Tile[] {
+  if (s.rows < 8 * tall || s.columns4 < 8 || s.depth > LONGEST_SLICED) return [];
+  return [
+    { rows: tall, columns4: 1, wx: 16, wy: 16, slice: 16 },
+    { rows: 2 * tall, columns4: 2, wx: 8, wy: 8, slice: 8 },
+    { rows: tall, columns4: 1, wx: 8, wy: 8, slice: 16 },
+  ];
+}
+
 /** Rows of a batch by columns. */
 function productTiles(s: TileShape, c: LoweringContext): Tile[] {
   const { rows, columns4: n } = s;
@@ -119,6 +140,7 @@ function productTiles(s: TileShape, c: LoweringContext): Tile[] {
       { rows: 8, columns4: 2, wx: 8, wy: 8 },
       { rows: 4, columns4: 1, wx: 16, wy: 16 },
       { rows: 2, columns4: 1, wx: 8, wy: 8 },
+      ...sharedTiles(s, 4),
       ...(c.quads ? [{ rows: 8, columns4: 2, wx: 8, wy: 8, quad: true }] : []),
     ];
     const thin: Tile[] = [2, 4, 1].map((r) => ({ rows: r, columns4: 1, wx: narrow, wy: 16 }));
@@ -182,6 +204,7 @@ function outerTiles(s: TileShape, c: LoweringContext): Tile[] {
       { rows: 1, columns4: 1, wx: n >= 4 ? 8 : 1, wy: 8 },
       { rows: 1, columns4: 2, wx: n >= 4 ? 8 : 1, wy: 8 },
       { rows: 2, columns4: 1, wx: n >= 4 ? 8 : 1, wy: 8 },
+      ...sharedTiles(s, 1),
     ];
   }
   const deep = k >= 8 ? 2 : 1;

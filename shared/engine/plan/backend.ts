@@ -56,7 +56,7 @@ export interface TuningRecord {
 }
 
 export interface TuningChoice {
-  /** Sizes of the register tile and the workgroup, see engine/kernels/tiles.ts. */
+  /** Sizes of the tile and the workgroup, see engine/kernels/tiles.ts. */
   tile: Readonly<Record<string, number | boolean>>;
   /** `measured` here and now, `stored` by an earlier session, `recorded` with a run, or the `default`. */
   source: 'measured' | 'stored' | 'recorded' | 'default';
