@@ -1,5 +1,6 @@
 /** Options of `esper blueprint`, and how a host is written on the command line. */
 import { InputError } from '#shared/base/errors.ts';
+import { positionsOf } from '#shared/blueprints/ir.ts';
 import {
   type HostShape,
   HostShape as HostShapeSchema,
@@ -20,13 +21,15 @@ export interface BlueprintOptions {
 export const EXAMPLE_HOSTS: readonly HostShape[] = [
   { kind: 'linear', input: [16], outFeatures: 8 },
   { kind: 'conv2d', input: [12, 12, 4], outChannels: 8, kernelSize: 3, stride: 1, padding: 1 },
+  { kind: 'linear', input: [16], outFeatures: 8, positions: { length: 12, causal: true } },
 ];
 
 /**
  * Reads `linear:16,8` or `conv2d:12x12x4,8` with, where they differ from 3,1 and half of the kernel,
- * kernel size, stride and padding: `conv2d:12x12x4,8,5,2,2`.
+ * kernel size, stride and padding: `conv2d:12x12x4,8,5,2,2`. `sequence:12x16,8` is a Linear layer at
+ * each of 12 positions, `sequence:12x16,8,causal` one whose positions see no later one.
  *
- * @throws {InputError} If it is neither.
+ * @throws {InputError} If it is none of them.
  */
 export function parseHost(text: string): HostShape {
   const axes = (part: string) => part.split('x').map(Number);
@@ -34,8 +37,14 @@ export function parseHost(text: string): HostShape {
   const conv = /^conv2d:(\d{1,6}x\d{1,6}x\d{1,6}),(\d{1,6})(?:,(\d))?(?:,(\d))?(?:,(\d))?$/.exec(
     text,
   );
+  const sequence = /^sequence:(\d{1,6})x(\d{1,6}),(\d{1,6})(,causal)?$/.exec(text);
   let host: HostShape | null = null;
   if (linear) host = { kind: 'linear', input: axes(linear[1]!), outFeatures: Number(linear[2]) };
+  if (sequence) {
+    const positions = { length: Number(sequence[1]), causal: sequence[4] !== undefined };
+    const [input, outFeatures] = [[Number(sequence[2])], Number(sequence[3])];
+    host = { kind: 'linear', input, outFeatures, positions };
+  }
   if (conv) {
     const [height, width, channels] = axes(conv[1]!) as [number, number, number];
     const kernelSize = Number(conv[3] ?? 3);
@@ -48,7 +57,7 @@ export function parseHost(text: string): HostShape {
   const parsed = host && HostShapeSchema.safeParse(host);
   if (parsed?.success) return parsed.data;
   throw new InputError(
-    `Option "--host" is "${text}": write linear:IN,OUT or conv2d:HEIGHTxWIDTHxIN,OUT[,KERNEL,STRIDE,PADDING]`,
+    `Option "--host" is "${text}": write linear:IN,OUT, sequence:LENGTHxIN,OUT[,causal] or conv2d:HEIGHTxWIDTHxIN,OUT[,KERNEL,STRIDE,PADDING]`,
   );
 }
 
@@ -62,6 +71,12 @@ export function parsePipeline(text: string): Pipeline {
 }
 
 export function describeHost(host: HostShape): string {
+  const positions = positionsOf(host);
+  if (positions) {
+    const { causal, length } = positions;
+    const { outFeatures } = host as Extract<HostShape, { kind: 'linear' }>;
+    return `${causal ? 'causal ' : ''}sequence ${length}x${host.input.join('x')} -> ${outFeatures}`;
+  }
   if (host.kind === 'linear') return `linear ${host.input.join('x')} -> ${host.outFeatures}`;
   const { input, kernelSize, outChannels, padding, stride } = host;
   return `conv2d ${input.join('x')} -> ${outChannels} (${kernelSize}x${kernelSize}, stride ${stride}, padding ${padding})`;

@@ -1,5 +1,6 @@
 /** `esper blueprint`: shows what a blueprint becomes on a host, or why it does not fit. */
 import { InputError, messageOf } from '#shared/base/errors.ts';
+import { hostSeenBy, positionsOf } from '#shared/blueprints/ir.ts';
 import { CATALOGUE, libraryBlueprint } from '#shared/blueprints/library.ts';
 import { parseBlueprint } from '#shared/blueprints/own-blueprints.ts';
 import { type BlueprintPreview, previewBlueprint } from '#shared/blueprints/preview.ts';
@@ -47,7 +48,9 @@ async function find(target: string, files: FileReader): Promise<Blueprint> {
   return parseBlueprint(new TextDecoder().decode(await files.read(target)), target);
 }
 
-async function reportOf(blueprint: Blueprint, hosts: readonly HostShape[]) {
+async function reportOf(blueprint: Blueprint, all: readonly HostShape[]) {
+  // A sequence is a Linear host like any other to what reads no other position.
+  const hosts = all.filter((h, _, { length }) => length === 1 || hostSeenBy(blueprint, h) === h);
   const reports = hosts.map(async (host): Promise<HostReport> => {
     try {
       const preview = await previewBlueprint(blueprint, host);
@@ -73,7 +76,7 @@ function libraryText(reports: readonly BlueprintReport[]): string[] {
         ? [
             [
               blueprint.name,
-              host.kind,
+              positionsOf(host) ? 'sequence' : host.kind,
               `${preview.parameters}`,
               `${preview.multiplyAdds}`,
               foldText(fold),
@@ -82,11 +85,11 @@ function libraryText(reports: readonly BlueprintReport[]): string[] {
         : [],
     ),
   );
-  const hosts = reports[0]?.hosts.map((h) => describeHost(h.host)) ?? [];
+  const hosts = new Set(reports.flatMap((r) => r.hosts.map((h) => describeHost(h.host))));
   return [
     ...table(['blueprint', 'host', 'parameters', 'multiply-adds', 'when it fossilises'], rows),
     '',
-    `On ${hosts.join(' and ')}. npx esper blueprint NAME shows the nodes of one.`,
+    `On ${[...hosts].join(', ')}. npx esper blueprint NAME shows the nodes of one.`,
   ];
 }
 

@@ -126,7 +126,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
     options: {
       host: {
         value: 'HOST',
-        help: 'linear:IN,OUT or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING]; else one of each',
+        help: 'the layer it is shown on, as below; else one of each kind',
       },
       compile: {
         value: 'PIPELINE',
@@ -139,9 +139,13 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       'exit code 2, why the blueprint is refused. docs/blueprints.md explains the file. With --compile',
       'the forge runs every check; exit code 1 when one fails.',
       '',
+      'A HOST is linear:IN,OUT, a Linear layer at each position of a sequence,',
+      'sequence:LENGTHxIN,OUT[,causal], or conv2d:HxWxIN,OUT[,KERNEL,STRIDE,PADDING].',
+      '',
       'Examples:',
       '  npx esper blueprint',
       '  npx esper blueprint widen-8 --host linear:64,10',
+      '  npx esper blueprint attention-2 --host sequence:12x16,8,causal',
       '  npx esper blueprint experiments/blueprints/gated-adapter.json',
     ],
   },

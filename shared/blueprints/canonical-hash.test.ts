@@ -41,6 +41,15 @@ describe('blueprintId()', () => {
     );
   });
 
+  it('of attention is pinned too, and knows its heads', async () => {
+    const two = libraryBlueprint('attention-2');
+    expect(await blueprintId(two)).toBe(
+      '72644866da24c0bc5e961114c23a20a76f1001f075f593b23e52b781ab0a70b3',
+    );
+    const nodes = two.nodes.map((n) => (n.op === 'attention' ? { ...n, heads: 4 } : n));
+    expect(await blueprintId({ ...two, nodes })).not.toBe(await blueprintId(two));
+  });
+
   it('ignores names and descriptions', async () => {
     const other = { ...blueprint, name: 'two', description: 'second' };
     expect(await blueprintId(other)).toBe(await blueprintId(blueprint));

@@ -57,6 +57,8 @@ function attributesOf(node: BlueprintNode): Record<string, unknown> {
     case 'gain':
     case 'norm':
       return { init: node.init };
+    case 'attention':
+      return { heads: node.heads };
     case 'activation':
       return { activation: node.activation };
     case 'add':

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../base/errors.ts';
 import { ArtifactManifest, Blueprint, type HostShape } from '../contracts/blueprint.ts';
-import { hostOutputShape, inferShapes, probe, validateBlueprint } from './ir.ts';
+import { hostOutputShape, hostSeenBy, inferShapes, probe, validateBlueprint } from './ir.ts';
 
 const linearHost: HostShape = { kind: 'linear', input: [4, 4, 3], outFeatures: 5 };
 const convHost: HostShape = {
@@ -71,6 +71,34 @@ describe('inferShapes()', () => {
     ]);
     expect(found.parameterCount).toBe(48 * 7 + 7 + 35);
     ArtifactManifest.shape.parameters.parse(found.parameters);
+  });
+
+  it('lets attention see the positions of a host that has them', () => {
+    const nodes = (units: number, heads: number, to: unknown = 'out') => [
+      { id: 'q', op: 'linear', inputs: ['x'], units },
+      { id: 'k', op: 'linear', inputs: ['x'], units: 8 },
+      { id: 'mix', op: 'attention', inputs: ['q', 'k', 'k'], heads },
+      { id: 'out', op: 'linear', inputs: ['mix'], units: to },
+    ];
+    const host = (length: number): HostShape => ({
+      ...{ kind: 'linear', input: [6], outFeatures: 5 },
+      positions: { length, causal: true },
+    });
+    const two = make(nodes(8, 2), 'out');
+    expect(inferShapes(two, host(4)).shapes.get('mix')).toEqual([8]);
+    expect(probe(two, linearHost).reason).toBe(
+      'Cannot fit blueprint "test" to a linear host: attention node "mix" needs a host with positions, as the layers of a gpt are',
+    );
+    expect(probe(two, convHost).reason).toContain('needs a host with positions');
+    expect(probe(two, host(1)).reason).toContain('needs at least two positions, the host has one');
+    expect(probe(make(nodes(8, 3), 'out'), host(4)).reason).toContain(
+      'reads "q" of [8]; queries, keys and values must be of one size, a multiple of 12',
+    );
+    expect(probe(make(nodes(12, 1), 'out'), host(4)).reason).toContain('reads "k" of [8]');
+    // To a blueprint that reads no other position a sequence is a Linear host like any other.
+    expect(hostSeenBy(two, host(4))).toEqual(host(4));
+    expect(hostSeenBy(mlp, host(4))).toEqual({ kind: 'linear', input: [6], outFeatures: 5 });
+    expect(inferShapes(mlp, host(4))).toEqual(inferShapes(mlp, hostSeenBy(mlp, host(4))));
   });
 
   it('follows a strided convolution', () => {

@@ -13,6 +13,7 @@ import type {
   Dimension,
   HostShape,
   Initializer,
+  Positions,
 } from '../contracts/blueprint.ts';
 
 export type Shape = readonly number[];
@@ -210,6 +211,28 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
         shapes.set(node.id, input);
         break;
       }
+      case 'attention': {
+        const positions = positionsOf(host);
+        if (!positions) {
+          fail(
+            `attention node "${node.id}" needs a host with positions, as the layers of a gpt are`,
+          );
+        } else if (positions.length < 2) {
+          fail(`attention node "${node.id}" needs at least two positions, the host has one`);
+        }
+        for (const id of node.inputs) {
+          const shape = shapes.get(id)!;
+          if (shape.length === 1 && same(shape, input) && shape[0]! % (4 * node.heads) === 0) {
+            continue;
+          }
+          fail(
+            `attention node "${node.id}" reads "${id}" of ${show(shape)}; queries, keys and values ` +
+              `must be of one size, a multiple of ${4 * node.heads}`,
+          );
+        }
+        shapes.set(node.id, input);
+        break;
+      }
       case 'add': {
         const other = shapes.get(node.inputs[1]) as Shape;
         if (!same(input, other)) {
@@ -232,6 +255,23 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
     fail(`it would have ${parameterCount} parameters, at most ${MAX_BLUEPRINT_PARAMETERS} fit`);
   }
   return { shapes, convolutions, parameters, parameterCount };
+}
+
+/** Positions of a sample that the host works at; null: a row is a whole sample. */
+export function positionsOf(host: HostShape): Positions | null {
+  return (host.kind === 'linear' && host.positions) || null;
+}
+
+/** Whether what a seed makes of one position depends on the others. */
+export function readsPositions(blueprint: Blueprint): boolean {
+  return blueprint.nodes.some((node) => node.op === 'attention');
+}
+
+/** What of a host matters to a blueprint: one that reads no other position is the same at any length. */
+export function hostSeenBy(blueprint: Blueprint, host: HostShape): HostShape {
+  if (!positionsOf(host) || readsPositions(blueprint)) return host;
+  const { positions: _, ...rest } = host as Extract<HostShape, { kind: 'linear' }>;
+  return rest;
 }
 
 /** Whether `blueprint` fits `host`, without throwing. */

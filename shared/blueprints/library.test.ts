@@ -25,6 +25,8 @@ const convHost: HostShape = {
   padding: 1,
 };
 const BATCH = 6;
+/** The batch is one sample of as many positions. */
+const sequenceHost: HostShape = { ...linearHost, positions: { length: BATCH, causal: true } };
 
 const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
@@ -35,26 +37,29 @@ const ACTIVATIONS: Record<string, (v: number) => number> = {
   gelu: (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
 };
 
-/** A seed in plain float64 on one sample: the slow, obvious meaning of the IR. */
+/** A seed in plain float64 on a batch: the slow, obvious meaning of the IR. */
 function forward(
   blueprint: Blueprint,
   found: BlueprintShapes,
   weights: Map<string, Float64Array>,
-  x: Float64Array,
-  z: Float64Array,
-): Float64Array {
+  x: Float64Array[],
+  z: Float64Array[],
+): Float64Array[] {
   const values = new Map([
     ['x', x],
     ['z', z],
   ]);
-  const get = (id: string) => values.get(id) as Float64Array;
   for (const node of blueprint.nodes) {
-    const input = get(node.inputs[0]);
-    values.set(node.id, evaluate(node, input));
+    const inputs = values.get(node.inputs[0])!;
+    values.set(
+      node.id,
+      inputs.map((input, row) => evaluate(node, input, row)),
+    );
   }
-  return get(blueprint.output);
+  return values.get(blueprint.output)!;
 
-  function evaluate(node: BlueprintNode, input: Float64Array): Float64Array {
+  function evaluate(node: BlueprintNode, input: Float64Array, row: number): Float64Array {
+    const get = (id: string) => values.get(id)![row]!;
     const shape = found.shapes.get(node.id) as readonly number[];
     if (node.op === 'activation') {
       return input.map(ACTIVATIONS[node.activation] as (v: number) => number);
@@ -70,6 +75,20 @@ function forward(
       return new Float64Array(last).map((_, c) =>
         input.reduce((sum, v, i) => sum + (i % last === c ? v / positions : 0), 0),
       );
+    }
+    if (node.op === 'attention') {
+      // One sample, causal: this position and those before it.
+      const [, keys, mixed] = node.inputs.map((id) => values.get(id)!.slice(0, row + 1));
+      const width = last / node.heads;
+      return new Float64Array(last).map((_, c) => {
+        const head = Math.floor(c / width) * width;
+        const part = (v: Float64Array) => v.subarray(head, head + width);
+        const shares = keys!.map((k) =>
+          Math.exp(part(input).reduce((s, v, i) => s + v * part(k)[i]!, 0) / Math.sqrt(width)),
+        );
+        const all = shares.reduce((a, b) => a + b, 0);
+        return shares.reduce((s, share, i) => s + (share / all) * mixed![i]![c]!, 0);
+      });
     }
     const weight = weights.get(`${node.id}.weight`) as Float64Array;
     if (node.op === 'gain') return input.map((v, i) => v * weight[i % last]!);
@@ -168,14 +187,13 @@ function birth(blueprint: Blueprint, host: HostShape) {
   const targets = batch.map(() => draw(size(hostOutputShape(host))).map((v) => 4 * v - 2));
   const loss = () => {
     let sum = 0;
-    for (const [b, x] of batch.entries()) {
-      const s = forward(blueprint, found, weights, x, hosts[b]!);
+    for (const [b, s] of forward(blueprint, found, weights, batch, hosts).entries()) {
       const target = targets[b] as Float64Array;
       for (let i = 0; i < s.length; i++) sum += ((s[i] as number) - (target[i] as number)) ** 2;
     }
     return sum / BATCH;
   };
-  const atBirth = batch.map((x, b) => forward(blueprint, found, weights, x, hosts[b]!));
+  const atBirth = forward(blueprint, found, weights, batch, hosts);
   const seen = new Map([...weights].map(([name, v]) => [name, new Uint8Array(v.length)]));
   for (let step = 0; step < 2; step++) {
     for (const [name, gradient] of gradients(weights, loss)) {
@@ -198,6 +216,7 @@ const cases: [string, HostShape][] = [
   ),
   ['widen-8-gelu', linearHost],
   ['widen-8-sigmoid', linearHost],
+  ['attention-2', sequenceHost],
 ];
 
 describe('a new seed', () => {
@@ -229,6 +248,14 @@ describe('libraryBlueprint()', () => {
       expect(libraryBlueprint(name).name).toBe(name);
   });
 
+  it('has no offer of attention unless it is asked for', () => {
+    const names = offersFor(sequenceHost).map((o) => o.blueprint);
+    expect(names).toEqual(offersFor(linearHost).map((o) => o.blueprint));
+    expect(offersFor(sequenceHost, ['attention-2'])).toEqual([
+      { blueprint: 'attention-2', parameters: 3 * (3 * 16) + 2 * 16 + 16 * 2 + 2 },
+    ]);
+  });
+
   it.each([
     ['dense-8', 'Cannot find blueprint "dense-8": the library has low-rank-<size>, '],
     ['widen', 'Cannot find blueprint "widen": the library has'],
@@ -237,6 +264,7 @@ describe('libraryBlueprint()', () => {
     ['widen-08', 'the size of "widen" must be in [1, 512]'],
     ['low-rank-65', 'the size of "low-rank" must be in [1, 64]'],
     ['widen-8-relu', 'only widen-<size> takes an ending, one of gelu, sigmoid'],
+    ['attention-17', 'the size of "attention" must be in [1, 16]'],
     ['conv1x1-8-gelu', 'only widen-<size> takes an ending'],
   ])('refuses %s', (name, message) => {
     expect(() => libraryBlueprint(name)).toThrow(message);

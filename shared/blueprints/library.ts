@@ -34,6 +34,7 @@ export const CATALOGUE: readonly string[] = [
   'conv3x3-8',
   'depthwise-separable',
   'squeeze-excite-4',
+  'attention-2',
 ];
 
 /** Names offered when none are asked for, in order of preference for either kind of host. */
@@ -203,6 +204,33 @@ export function squeezeExcite(hidden: number): Blueprint {
   );
 }
 
+/** Channels of each head of {@link attention}. */
+const HEAD_CHANNELS = 8;
+
+/**
+ * s = U attention(Q x, K x, V x), `heads` heads of 8 channels that look at every position of a
+ * sample, or at those up to their own where the host is causal. `attention-<heads>`
+ *
+ * Keys have no bias: it would add the same to all scores of a query, and never learn.
+ *
+ * Source: Vaswani et al. 2017, arXiv:1706.03762.
+ */
+export function attention(heads: number): Blueprint {
+  const units = heads * HEAD_CHANNELS;
+  return make(
+    sized('attention', heads),
+    `${heads} attention heads of ${HEAD_CHANNELS} channels over the positions of a sequence.`,
+    'linear',
+    [
+      linear('queries', 'x', units),
+      linear('keys', 'x', units, false),
+      linear('values', 'x', units),
+      { id: 'mix', op: 'attention', inputs: ['queries', 'keys', 'values'], heads },
+      linear('out', 'mix', 'out', true, 'zeros'),
+    ],
+  );
+}
+
 /** Blueprints without a size. */
 const SINGLE: Record<string, () => Blueprint> = {
   identity,
@@ -221,6 +249,7 @@ const FAMILIES: Record<string, { largest: number; build: (size: number) => Bluep
   widen: { largest: 512, build: widen },
   conv3x3: { largest: 256, build: conv3x3 },
   conv1x1: { largest: 256, build: conv1x1 },
+  attention: { largest: 16, build: attention },
 };
 
 /**

@@ -1,7 +1,7 @@
 /** What a blueprint becomes on a host, for people: shapes, parameters and work of every node. */
 import type { Blueprint, BlueprintNode, HostShape } from '../contracts/blueprint.ts';
 import { blueprintId } from './canonical-hash.ts';
-import { inferShapes } from './ir.ts';
+import { inferShapes, positionsOf } from './ir.ts';
 
 export interface NodePreview {
   id: string;
@@ -38,9 +38,9 @@ export async function previewBlueprint(
     const shape = shapeOf(node.id);
     return {
       ...{ id: node.id, op: node.op, inputs: node.inputs, shape },
-      detail: detailOf(node),
+      detail: detailOf(node, host),
       parameters: own.reduce((sum, p) => sum + product(p.shape), 0),
-      multiplyAdds: workOf(node, product(shapeOf(node.inputs[0])), shape, own),
+      multiplyAdds: workOf(node, host, product(shapeOf(node.inputs[0])), shape, own),
     };
   });
   return {
@@ -55,6 +55,7 @@ export async function previewBlueprint(
 
 function workOf(
   node: BlueprintNode,
+  host: HostShape,
   inputs: number,
   shape: readonly number[],
   parameters: readonly { name: string; shape: readonly number[] }[],
@@ -72,12 +73,15 @@ function workOf(
       return product(shape);
     case 'norm':
       return 4 * product(shape);
+    case 'attention':
+      // Scores and their mix, with every position of a sample.
+      return 2 * positionsOf(host)!.length * product(shape);
     default:
       return 0;
   }
 }
 
-function detailOf(node: BlueprintNode): string {
+function detailOf(node: BlueprintNode, host: HostShape): string {
   switch (node.op) {
     case 'linear':
       return [`to ${node.units}`, ...biasAndInit(node)].join(', ');
@@ -88,6 +92,10 @@ function detailOf(node: BlueprintNode): string {
     }
     case 'activation':
       return node.activation;
+    case 'attention': {
+      const { causal, length } = positionsOf(host)!;
+      return `${node.heads} heads over ${length} positions${causal ? ', causal' : ''}`;
+    }
     case 'gain':
     case 'norm':
       return `starts at ${node.init}`;

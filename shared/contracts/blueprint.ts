@@ -70,6 +70,16 @@ export const BlueprintNode = z.discriminatedUnion('op', [
     op: z.literal('multiply'),
     inputs: z.tuple([z.string(), z.string()]),
   }),
+  /**
+   * Scaled dot-product attention between the positions of a sample: queries, keys and values of one
+   * shape [heads times a multiple of four]. Causal where the host is.
+   */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('attention'),
+    inputs: z.tuple([z.string(), z.string(), z.string()]),
+    heads: z.number().int().min(1).max(16),
+  }),
   z.strictObject({
     id: z.string(),
     op: z.literal('activation'),
@@ -101,6 +111,13 @@ export const HostShape = z.discriminatedUnion('kind', [
     /** Logical feature axes of the input, batch left out. */
     input: z.array(z.number().int().positive()).min(1),
     outFeatures: z.number().int().positive(),
+    /**
+     * The layer works at each of `length` positions of a sample by itself; `input` is then one
+     * position's. Causal: no position may learn of a later one. Absent: a row is a whole sample.
+     */
+    positions: z
+      .strictObject({ length: z.number().int().positive(), causal: z.boolean() })
+      .optional(),
   }),
   z.strictObject({
     kind: z.literal('conv2d'),
@@ -117,6 +134,9 @@ export const HostShape = z.discriminatedUnion('kind', [
   }),
 ]);
 export type HostShape = z.infer<typeof HostShape>;
+
+/** Positions of a sample that a host works at; see {@link HostShape}. */
+export type Positions = NonNullable<Extract<HostShape, { kind: 'linear' }>['positions']>;
 
 /** One check of the forge. `value` is the largest deviation found. */
 export const VerificationCheck = z.object({

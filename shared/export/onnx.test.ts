@@ -122,6 +122,7 @@ const SEEDS = [
   ...CONV_SEEDS.map((b, i) => ['cnn', 'conv2', b, MODES[i % 4]!] as const),
   ['gpt', 'transformer.h.1.attn.c_attn', 'low-rank-4', 'gate'],
   ['gpt', 'transformer.h.0.attn.heads', 'residual-mlp-4', 'replace'],
+  ['gpt', 'transformer.h.0.mlp.c_fc', 'attention-2', 'add'],
   ['resnet8', 'layer2.0.bn1', 'conv3x3-3', 'gate'],
 ] as const;
 

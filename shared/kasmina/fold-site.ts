@@ -44,7 +44,7 @@ export function foldSite(
   const after = [...spans].filter(([, s]) => s?.before === layerId).map(([name]) => name);
   return {
     layer,
-    host: hostShapeOf(layer, axes.seeds),
+    host: hostShapeOf(layer, axes.seeds, axes.positions),
     obstacle: obstacleOf(layer) ?? (span && obstacleBefore(layers, span.before)),
     span,
     neighbours: span ? [span.before, ...after] : [],

@@ -4,6 +4,8 @@ import { LIBRARY_NAMES } from '../blueprints/library.ts';
 import type { ExperimentInput, OptimizerSpec } from '../contracts/experiment.ts';
 import { makePlan } from '../engine/plan/plan.ts';
 import { createReferenceBackend } from '../engine/reference/reference-backend.ts';
+import { ZOO } from '../models/_test-zoo.ts';
+import { hostLayers } from '../models/host.ts';
 import {
   type ACTIVATIONS,
   fill,
@@ -25,6 +27,7 @@ import { addOptimizer, growableLayers, layerInputs, trainingGraph } from './grow
 import type { GrowableLayer } from './kasmina-layer.ts';
 
 const backend = createReferenceBackend();
+const GPT = ZOO.find((m) => m.name === 'gpt')!;
 const kinds = fc.constantFrom('mlp', 'cnn' as const);
 const incubations = fc.constantFrom('shadow', 'straight-through' as const);
 const OPTIMIZERS: NonNullable<ExperimentInput['optimizer']>[] = [
@@ -266,15 +269,27 @@ describe('layerInputs()', () => {
   it('names what each layer reads, and its seeds', () => {
     const { layers, input } = networkOf('cnn');
     expect([...layerInputs(layers, input, 'span')]).toEqual([
-      ['conv1', { host: [4, 5, 2], seeds: [4, 5, 2] }],
-      ['conv2', { host: [2, 2, 3], seeds: [2, 2, 3] }],
-      ['fc1', { host: [1, 1, 4], seeds: [1, 1, 4] }],
+      ['conv1', { host: [4, 5, 2], seeds: [4, 5, 2], positions: null }],
+      ['conv2', { host: [2, 2, 3], seeds: [2, 2, 3], positions: null }],
+      ['fc1', { host: [1, 1, 4], seeds: [1, 1, 4], positions: null }],
     ]);
     const mlp = networkOf('mlp');
     expect([...layerInputs(mlp.layers, mlp.input, 'span')]).toEqual([
-      ['fc1', { host: [3], seeds: [3] }],
-      ['fc2', { host: [3], seeds: [3] }],
-      ['fc3', { host: [5], seeds: [3] }],
+      ['fc1', { host: [3], seeds: [3], positions: null }],
+      ['fc2', { host: [3], seeds: [3], positions: null }],
+      ['fc3', { host: [5], seeds: [3], positions: null }],
     ]);
+  });
+
+  it('counts the positions of a sequence, where there are any left', () => {
+    const layers = hostLayers(GPT.host, GPT.input, GPT.classes);
+    const inputs = layerInputs(layers, GPT.input, 'layer');
+    const positions = { length: 6, causal: true };
+    expect(inputs.get('transformer.h.0.mlp.c_proj')).toEqual({
+      host: [32],
+      seeds: [32],
+      positions,
+    });
+    expect(inputs.get('lm_head')).toEqual({ host: [8], seeds: [8], positions: null });
   });
 });

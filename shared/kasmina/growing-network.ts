@@ -3,6 +3,7 @@
  * health measurement. A new graph, and so a new plan, is made only when the topology changes.
  */
 import { streamOf } from '../base/random.ts';
+import type { Positions } from '../contracts/blueprint.ts';
 import type { OptimizerSpec } from '../contracts/experiment.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { layoutParameters } from '../engine/plan/plan.ts';
@@ -14,6 +15,7 @@ import { type NormState, normStates } from '../nn/norm-layers.ts';
 import {
   type GraftedSeed,
   type GrowableLayer,
+  isCausal,
   isGrowable,
   KasminaLayer,
   type LayerPass,
@@ -64,26 +66,35 @@ export function growableLayers(layers: readonly HostLayer[]): GrowableLayer[] {
   return layers.filter(isGrowable);
 }
 
-/**
- * Feature axes that each growable layer, and that its seeds read, by the layer's name: [C] where a
- * layer's output is a sequence, since every position is a row there.
- */
+/** What a growable layer and its seeds read. */
+export interface LayerInputs {
+  /** Feature axes; [C] where the layer's output is a sequence, since every position is a row there. */
+  host: readonly number[];
+  seeds: readonly number[];
+  /** Of that sequence; null: it is none. */
+  positions: Positions | null;
+}
+
+/** What each growable layer, and what its seeds read, by the layer's name. */
 export function layerInputs(
   layers: readonly HostLayer[],
   input: readonly number[],
   reach: Topology['reach'],
-): Map<string, { host: readonly number[]; seeds: readonly number[] }> {
+): Map<string, LayerInputs> {
   const graph = new Graph();
   const control = controlTensor(graph);
   const x = graph.create('x', [1, ...input], { role: 'external' });
-  const inputs = new Map<string, { host: readonly number[]; seeds: readonly number[] }>();
+  const inputs = new Map<string, LayerInputs>();
+  const causal = isCausal(layers);
   runLayers(
     { layers, input, seeds: [], incubation: 'shadow', reach },
     { graph, control, seeds: [], mode: 'host', incubation: 'shadow', ...EVALUATION },
     x,
     (layer, { source, x: read, z }) => {
-      const axes = (t: Tensor) => t.shape.slice(z.shape.length === 3 ? -1 : 1);
-      inputs.set(layer.name, { host: axes(read), seeds: axes(source) });
+      const isSequence = z.shape.length === 3;
+      const axes = (t: Tensor) => t.shape.slice(isSequence ? -1 : 1);
+      const positions = isSequence ? { length: z.shape[1]!, causal } : null;
+      inputs.set(layer.name, { host: axes(read), seeds: axes(source), positions });
     },
   );
   return inputs;
@@ -135,6 +146,7 @@ function runLayers(
   const kept = new Map(from?.kept);
   let t = from ? from.x : input;
   let open: string | null = null;
+  const causal = isCausal(topology.layers);
   /** The Linear layer before this one and its input, when nothing but elementwise layers came between. */
   let before: { x: Tensor; positionwise: boolean } | null = null;
   for (let i = from?.index ?? 0; i < topology.layers.length; i++) {
@@ -149,7 +161,7 @@ function runLayers(
       }
       continue;
     }
-    const kasmina = new KasminaLayer(layer);
+    const kasmina = new KasminaLayer(layer, causal);
     const known = from?.index === i ? from : null;
     const z = known?.z ?? kasmina.host(pass, t);
     const dense = layer.kind === 'linear' ? { x: t, positionwise: z.shape.length === 3 } : null;

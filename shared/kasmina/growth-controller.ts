@@ -5,7 +5,7 @@
  */
 
 import { messageOf, StageTransitionError } from '../base/errors.ts';
-import { probe } from '../blueprints/ir.ts';
+import { hostSeenBy, probe } from '../blueprints/ir.ts';
 import { offersFor } from '../blueprints/library.ts';
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import type {
@@ -488,7 +488,8 @@ export class GrowthController {
 
   #request(r: SlotRecord): void {
     const site = this.#site(r.state.layerId);
-    const promise = this.#o.artifacts.provide(r.blueprint!, site.host);
+    const blueprint = r.blueprint!;
+    const promise = this.#o.artifacts.provide(blueprint, hostSeenBy(blueprint, site.host));
     // It is awaited one look later; until then a rejection has no other reader.
     promise.catch(() => {});
     this.#loading.set(r.state.seedId!, promise);

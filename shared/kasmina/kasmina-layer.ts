@@ -1,6 +1,7 @@
 /**
  * A KasminaLayer: a host layer that seeds can grow on: Linear or Conv2d and, where asked for, norm or
- * attention. In a sequence [B, T, C] every position is a row of its own to a seed.
+ * attention. In a sequence [B, T, C] every position is a row of its own to a seed, unless its
+ * blueprint attends to the others.
  *
  * The host's nodes are always added first and never altered. A dormant slot adds nothing, so the
  * dispatch list of a layer without seeds is the bare host's. An active seed (BLENDING, HOLDING,
@@ -8,7 +9,7 @@
  * and blended at full weight in a second, shadow pass that trains it alone.
  */
 import { hostOutputShape } from '../blueprints/ir.ts';
-import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
+import type { Blueprint, HostShape, Positions } from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
 import { applyLayer, type LayerContext } from '../models/apply-layer.ts';
@@ -35,6 +36,14 @@ export function isGrowable(layer: HostLayer): layer is GrowableLayer {
 /** Whether a layer could be one. */
 export function canGrow(layer: HostLayer): layer is GrowableLayer {
   return (GROWABLE_KINDS as readonly string[]).includes(layer.kind);
+}
+
+/**
+ * Whether positions may not learn of later ones. One causal layer is enough: what it predicts from a
+ * position must not have seen the next.
+ */
+export function isCausal(layers: readonly HostLayer[]): boolean {
+  return layers.some((layer) => layer.kind === 'attention' && layer.causal);
 }
 
 /** A seed that is part of the network's topology. */
@@ -75,16 +84,22 @@ export interface LayerPass {
  * every other layer without a window is a Linear layer.
  *
  * @param input Feature axes of what the seed reads; [C] at every position of a sequence.
+ * @param positions Of a sequence; null: it is none.
  */
-export function hostShapeOf(layer: GrowableLayer, input: readonly number[]): HostShape {
+export function hostShapeOf(
+  layer: GrowableLayer,
+  input: readonly number[],
+  positions: Positions | null = null,
+): HostShape {
+  const sequence = positions ? { positions } : {};
   if (layer.kind === 'linear') {
-    return { kind: 'linear', input: [...input], outFeatures: layer.units };
+    return { kind: 'linear', input: [...input], outFeatures: layer.units, ...sequence };
   }
   if (layer.kind !== 'conv2d') {
     const channels = layer.kind === 'attention' ? input.at(-1)! / 3 : input.at(-1)!;
     return input.length === 3
       ? imageHost(input, { channels, kernelSize: 1, stride: 1, padding: 0 })
-      : { kind: 'linear', input: [...input], outFeatures: channels };
+      : { kind: 'linear', input: [...input], outFeatures: channels, ...sequence };
   }
   return imageHost(input, layer);
 }
@@ -114,11 +129,22 @@ export function seedPrefix(seed: Pick<GraftedSeed, 'layerId' | 'seedId'>): strin
   return `${seed.layerId}.seeds.${seed.seedId}`;
 }
 
+/** Seeds of one layer in one pass. */
+interface Growth {
+  pass: LayerPass;
+  seeds: readonly GraftedSeed[];
+  positions: Positions | null;
+  onSeed: ((seed: GraftedSeed, s: Tensor) => void) | undefined;
+}
+
 export class KasminaLayer {
   readonly layer: GrowableLayer;
+  readonly #causal: boolean;
 
-  constructor(layer: GrowableLayer) {
+  /** @param causal Whether seeds may look at no later position; see {@link isCausal}. */
+  constructor(layer: GrowableLayer, causal: boolean) {
     this.layer = layer;
+    this.#causal = causal;
   }
 
   /** The bare host layer. */
@@ -140,26 +166,22 @@ export class KasminaLayer {
     onSeed?: (seed: GraftedSeed, s: Tensor) => void,
   ): Tensor {
     const seeds = pass.seeds.filter((seed) => seed.layerId === this.layer.name);
-    if (z.shape.length !== 3 || seeds.length === 0) return this.#graft(pass, seeds, x, z, onSeed);
+    const grow = { pass, seeds, onSeed, positions: null };
+    if (z.shape.length !== 3 || seeds.length === 0) return this.#graft(grow, x, z);
+    const positions = { length: z.shape[1]!, causal: this.#causal };
     const fold = (t: Tensor) => pass.graph.one('fold_rows', [t], {}, `${t.name}.rows`);
-    const y = this.#graft(pass, seeds, fold(x), fold(z), onSeed);
+    const y = this.#graft({ ...grow, positions }, fold(x), fold(z));
     return pass.graph.one('unfold_rows', [y, z], {}, `${y.name}.positions`);
   }
 
-  #graft(
-    pass: LayerPass,
-    seeds: readonly GraftedSeed[],
-    x: Tensor,
-    z: Tensor,
-    onSeed?: (seed: GraftedSeed, s: Tensor) => void,
-  ): Tensor {
+  #graft({ onSeed, pass, positions, seeds }: Growth, x: Tensor, z: Tensor): Tensor {
     let y = z;
     for (const seed of seeds) {
       const training = seed.stage === 'TRAINING';
       if (training && pass.mode === 'host') {
         if (pass.incubation !== 'straight-through') continue;
         const cut = (t: Tensor) => pass.graph.one('detach', [t], {}, `detached_${t.name}`);
-        const s = this.#seed(pass.graph, seed, cut(x), cut(z));
+        const s = this.#seed(pass.graph, seed, positions, cut(x), cut(z));
         onSeed?.(seed, s);
         // Where s does more than add, the seed learns through the blend it will have.
         const additive = seed.blendMode === 'add' || seed.blendMode === 'replace';
@@ -174,7 +196,7 @@ export class KasminaLayer {
           ? t
           : pass.graph.one('seed_input', [t, pass.control], { alpha }, `view_${t.name}`);
       const seen = view(x);
-      const s = this.#seed(pass.graph, seed, seen, view(z));
+      const s = this.#seed(pass.graph, seed, positions, seen, view(z));
       onSeed?.(seed, s);
       // The gate looks through the same guard: its weights are the seed's and may be NaN as well.
       y = blend(pass, seed, seen, y, s, alpha);
@@ -182,8 +204,14 @@ export class KasminaLayer {
     return y;
   }
 
-  #seed(graph: Graph, seed: GraftedSeed, x: Tensor, z: Tensor): Tensor {
-    const host = hostShapeOf(this.layer, x.shape.slice(1));
+  #seed(
+    graph: Graph,
+    seed: GraftedSeed,
+    positions: Positions | null,
+    x: Tensor,
+    z: Tensor,
+  ): Tensor {
+    const host = hostShapeOf(this.layer, x.shape.slice(1), positions);
     return seedOutput(graph, { ...seed, prefix: seedPrefix(seed) }, host, x, z);
   }
 }

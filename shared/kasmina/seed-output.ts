@@ -1,10 +1,17 @@
 /** From a blueprint to nodes of a graph: the only place that gives the IR its meaning there. */
-import { inferShapes } from '../blueprints/ir.ts';
-import type { Blueprint, BlueprintNode, HostShape, Initializer } from '../contracts/blueprint.ts';
+import { inferShapes, positionsOf } from '../blueprints/ir.ts';
+import type {
+  Blueprint,
+  BlueprintNode,
+  HostShape,
+  Initializer,
+  Positions,
+} from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
 import { activation, conv2d, linear, reshape } from '../nn/layers.ts';
 import { layerNorm } from '../nn/norm-layers.ts';
+import { mixHeads } from '../nn/sequence-layers.ts';
 
 /** What the nodes of a seed need to know of it. */
 export interface SeedNodes {
@@ -21,6 +28,9 @@ export interface SeedNodes {
  *
  * What starts at zero, as the blueprint says, does not if the seed shall replace its host: in the
  * shadow pass it then is the whole layer, and one of zeros has no gradient behind a ReLU.
+ *
+ * @param x What the seed reads; on a host with positions a row for each, sample after sample. So are
+ *   z and s.
  */
 export function seedOutput(
   graph: Graph,
@@ -62,6 +72,11 @@ export function seedOutput(
         return graph.one('global_avg_pool', [input], {}, name);
       case 'multiply':
         return graph.one('mul', [input, get(node.inputs[1])], {}, name);
+      case 'attention': {
+        const { heads, inputs } = node;
+        const parts = [input, get(inputs[1]), get(inputs[2])] as const;
+        return attendPositions(graph, parts, name, heads, positionsOf(host)!);
+      }
       case 'activation':
         return activation(graph, input, node.activation);
       case 'add':
@@ -70,6 +85,24 @@ export function seedOutput(
   };
   for (const node of blueprint.nodes) values.set(node.id, make(node));
   return get(blueprint.output);
+}
+
+/** Attention between the rows [B * length, C] of each sample. */
+function attendPositions(
+  graph: Graph,
+  parts: readonly [Tensor, Tensor, Tensor],
+  name: string,
+  heads: number,
+  { causal, length }: Positions,
+): Tensor {
+  // Only its shape is read.
+  const samples = graph.create(`${name}.samples`, [parts[0].shape[0]! / length, length, 1]);
+  const sequence = (rows: Tensor) =>
+    graph.one('unfold_rows', [rows, samples], {}, `${rows.name}.positions`);
+  const [q, k, v] = parts;
+  const sequences = [sequence(q), sequence(k), sequence(v)] as const;
+  const mixed = mixHeads(graph, sequences, name, { heads, causal });
+  return graph.one('fold_rows', [mixed], {}, `${name}.rows`);
 }
 
 /** y = x * weight, weight [1, 1, 1, C]: a depthwise convolution of one by one. */

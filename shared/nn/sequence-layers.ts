@@ -126,8 +126,13 @@ export function attention(
   return project(mixed, 'out');
 }
 
-/** Scaled dot-product attention of queries [B, T, C] to keys and values [B, S, C]. */
-function mixHeads(
+/**
+ * Scaled dot-product attention of queries [B, T, C] to keys and values [B, S, C], without maps of
+ * its own.
+ *
+ * @throws {RangeError} If the channels are not `heads` times a multiple of four.
+ */
+export function mixHeads(
   graph: Graph,
   [q, k, v]: readonly [Tensor, Tensor, Tensor],
   name: string,

@@ -17,7 +17,11 @@ const convHost: HostShape = {
   stride: 2,
   padding: 1,
 };
-const hostOf = (name: string) => (/^(conv|depthwise|squeeze)/.test(name) ? convHost : linearHost);
+const sequenceHost: HostShape = { ...linearHost, positions: { length: 4, causal: true } };
+const hostOf = (name: string) => {
+  if (name.startsWith('attention')) return sequenceHost;
+  return /^(conv|depthwise|squeeze)/.test(name) ? convHost : linearHost;
+};
 const reference = createReferenceBackend();
 
 const compile = (

@@ -20,7 +20,7 @@ import type { Backend } from '../engine/plan/backend.ts';
 import { type CompiledArtifact, manifestId } from './artifact.ts';
 import { artifactKey } from './artifact-key.ts';
 import { parameterName, seedFragment } from './fragment.ts';
-import { BATCH, type KernelText, kernelText, ROWS } from './kernel-text.ts';
+import { BATCH, type KernelText, kernelText, ROWS, rowsOn } from './kernel-text.ts';
 import { measureCost, type TuneSeed } from './measure-cost.ts';
 import { templateValues } from './test-values.ts';
 import { verifySeed } from './verify.ts';
@@ -112,10 +112,10 @@ async function measure(
   pipeline: Exclude<Pipeline, 'fast'>,
   { backend, now = () => performance.now(), tune }: CompileOptions,
 ): Promise<NonNullable<ArtifactManifest['measured']>> {
-  const fragment = seedFragment(blueprint, host, BATCH);
+  const fragment = seedFragment(blueprint, host, rowsOn(host, BATCH));
   const effort = pipeline === 'aggressive' ? 'exhaustive' : 'light';
   const tuning = (await tune?.(fragment.plan, effort)) ?? [];
-  return { rows: BATCH, milliseconds: await measureCost(backend, fragment, now), tuning };
+  return { rows: fragment.batch, milliseconds: await measureCost(backend, fragment, now), tuning };
 }
 
 /** Kernel texts, or the failed check that stands for a shape no kernel takes. */
@@ -135,7 +135,7 @@ async function lowered(
 }
 
 function templateWeights(blueprint: Blueprint, host: HostShape, id: string) {
-  const { plan } = seedFragment(blueprint, host, ROWS, 'forward');
+  const { plan } = seedFragment(blueprint, host, rowsOn(host, ROWS), 'forward');
   const tensors = new Map(
     plan.parameters.map((p) => [
       parameterName(p),

@@ -1,5 +1,6 @@
 /** From a plan to the WGSL text it runs, without a device. */
 import { sha256Hex } from '../base/canonical.ts';
+import { positionsOf } from '../blueprints/ir.ts';
 import type {
   AdapterFamily,
   ArtifactManifest,
@@ -26,6 +27,17 @@ export const BATCH = 65;
 /** Different rows in that batch; the rest repeat them, so that the reference needs no more. */
 export const ROWS = 5;
 
+/**
+ * Rows that stand for {@link ROWS} or {@link BATCH} on a host: where it has positions, whole samples
+ * of them, and at least two.
+ */
+export function rowsOn(host: HostShape, rows: typeof ROWS | typeof BATCH): number {
+  const length = positionsOf(host)?.length;
+  return length === undefined
+    ? rows
+    : (rows / ROWS) * length * Math.max(2, Math.ceil(ROWS / length));
+}
+
 /** Where a fragment's schedule would be; a seed alone reads none. */
 export const FRAGMENT_SCHEDULE = {
   scheduleBase: scheduleBase(1),
@@ -49,7 +61,7 @@ export async function kernelText(
   host: HostShape,
   family: AdapterFamily,
 ): Promise<KernelText> {
-  const calls = lower(seedFragment(blueprint, host, BATCH).plan, family);
+  const calls = lower(seedFragment(blueprint, host, rowsOn(host, BATCH)).plan, family);
   const kernels: KernelText['kernels'] = [];
   const sections: string[] = [];
   const known = new Set<string>();

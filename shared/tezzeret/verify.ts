@@ -11,7 +11,7 @@ import { numel } from '../engine/plan/shape.ts';
 import { atMost, relativeDeviation } from './deviation.ts';
 import { type Fragment, parameterName, seedFragment } from './fragment.ts';
 import { type FragmentInputs, type FragmentResult, FragmentRun } from './fragment-run.ts';
-import { BATCH, type KernelText, ROWS } from './kernel-text.ts';
+import { BATCH, type KernelText, ROWS, rowsOn } from './kernel-text.ts';
 import { arenaOf, nonZeroValues, templateValues, uniformRows } from './test-values.ts';
 import { checkAlive, checkDifferences } from './verify-gradients.ts';
 
@@ -36,12 +36,12 @@ export async function verifySeed(
   text: KernelText,
   options: VerifyOptions,
 ): Promise<VerificationCheck[]> {
-  const limits = checkLimits(text, options);
+  const limits = checkLimits(text, host, options);
   // Beyond the limits a device only fails, perhaps for the training beside us too.
   if (limits.some((check) => !check.passed)) return limits;
   const { backend, reference } = options;
-  const whole = seedFragment(blueprint, host, BATCH);
-  const rows = seedFragment(blueprint, host, ROWS);
+  const whole = seedFragment(blueprint, host, rowsOn(host, BATCH));
+  const rows = seedFragment(blueprint, host, rowsOn(host, ROWS));
   const runs: FragmentRun[] = [];
   const open = async (on: Backend, fragment: Fragment) => {
     const run = await FragmentRun.create(on, fragment);
@@ -56,17 +56,17 @@ export async function verifySeed(
     const inputs = inputsOf(blueprint, host, rows, nonZeroValues);
     const want = await oracle.run(inputs);
     await breathe();
-    const forward = await open(reference, seedFragment(blueprint, host, ROWS, 'forward'));
+    const forward = await open(reference, seedFragment(blueprint, host, rows.batch, 'forward'));
     const differences = await checkDifferences(forward, inputs, want);
     await breathe();
     const birth = birthInputs(blueprint, host, rows);
     return [
       ...limits,
       checkBirth(atBirth),
-      checkForward(got, want),
-      checkGradients(rows.plan.parameters, got, want),
+      checkForward(got, want, whole.batch),
+      checkGradients(rows.plan.parameters, got, want, whole.batch),
       differences,
-      await checkAlive(oracle, birth.inputs, birth.targets, ROWS),
+      await checkAlive(oracle, birth.inputs, birth.targets, rows.batch),
     ];
   } finally {
     for (const run of runs) run.dispose();
@@ -78,7 +78,11 @@ function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function checkLimits({ calls }: KernelText, options: VerifyOptions): VerificationCheck[] {
+function checkLimits(
+  { calls }: KernelText,
+  host: HostShape,
+  options: VerifyOptions,
+): VerificationCheck[] {
   const bytes = Math.max(0, ...calls.flatMap((c) => c.bindings.map((b) => b.range.elements * 4)));
   const bindings = Math.max(0, ...calls.map((c) => c.bindings.length));
   const largest = calls.find((c) => c.bindings.some((b) => b.range.elements * 4 === bytes));
@@ -87,7 +91,7 @@ function checkLimits({ calls }: KernelText, options: VerifyOptions): Verificatio
       'binding-bytes',
       bytes,
       options.maxBindingBytes,
-      `bytes of the largest binding, of ${largest?.shader ?? 'no kernel'}, at ${BATCH} rows`,
+      `bytes of the largest binding, of ${largest?.shader ?? 'no kernel'}, at ${rowsOn(host, BATCH)} rows`,
     ),
     atMost('bindings', bindings, options.maxBindings, 'storage buffers bound by one kernel'),
   ];
@@ -102,7 +106,7 @@ function inputsOf(
   const { shapes } = inferShapes(blueprint, host);
   const signs = [-1, 1] as const;
   const rows = (name: string, features: readonly number[]) =>
-    [name, uniformRows(name, signs, features, batch, ROWS)] as const;
+    [name, uniformRows(name, signs, features, batch, rowsOn(host, ROWS))] as const;
   const externals = [rows('x', shapes.get('x')!), rows('z', shapes.get('z')!)];
   externals.push(rows('dy', shapes.get('z')!));
   return { parameters: arenaOf(plan, values), externals: new Map(externals) };
@@ -112,13 +116,14 @@ function inputsOf(
 function birthInputs(blueprint: Blueprint, host: HostShape, fragment: Fragment) {
   const { shapes } = inferShapes(blueprint, host);
   const { batch } = fragment;
+  const own = rowsOn(host, ROWS);
   const { externals, parameters } = inputsOf(blueprint, host, fragment, templateValues);
   const positive = [0, 1] as const;
   const rows = (name: 'x' | 'z') =>
-    [name, uniformRows(`birth-${name}`, positive, shapes.get(name)!, batch, ROWS)] as const;
+    [name, uniformRows(`birth-${name}`, positive, shapes.get(name)!, batch, own)] as const;
   return {
     inputs: { parameters, externals: new Map([...externals, rows('x'), rows('z')]) },
-    targets: uniformRows('targets', [-2, 2], shapes.get('z')!, batch, ROWS),
+    targets: uniformRows('targets', [-2, 2], shapes.get('z')!, batch, own),
   };
 }
 
@@ -140,9 +145,9 @@ function rowsDeviation(got: Float32Array, want: Float32Array): number {
   return deviation;
 }
 
-function checkForward(got: FragmentResult, want: FragmentResult): VerificationCheck {
+function checkForward(got: FragmentResult, want: FragmentResult, rows: number): VerificationCheck {
   const deviation = rowsDeviation(got.outputs.get('s')!, want.outputs.get('s')!);
-  const detail = `s of ${BATCH} rows against float64, relative to its largest value`;
+  const detail = `s of ${rows} rows against float64, relative to its largest value`;
   return atMost('forward', deviation, PARITY_BOUND, detail);
 }
 
@@ -151,6 +156,7 @@ function checkGradients(
   parameters: readonly PlannedParameter[],
   got: FragmentResult,
   want: FragmentResult,
+  rows: number,
 ): VerificationCheck {
   const deviations = parameters.map((p): [string, number] => {
     const part = (r: FragmentResult) => r.gradients.subarray(p.offset, p.offset + numel(p.padded));
@@ -162,7 +168,7 @@ function checkGradients(
   }
   const worst = deviations.reduce((a, b) => (b[1] > a[1] ? b : a), ['none', 0]);
   const detail =
-    `gradients of ${deviations.length} tensors at ${BATCH} rows against float64, each relative ` +
+    `gradients of ${deviations.length} tensors at ${rows} rows against float64, each relative ` +
     `to its largest value; largest at ${worst[0]}`;
   return atMost('gradients', worst[1], PARITY_BOUND, detail);
 }

@@ -78,7 +78,7 @@ function allSites(
   const sizes = parameterSizes(layers, input);
   return growableLayers(layers).map((l) => {
     const axes = inputs.get(l.name)!;
-    const host = hostShapeOf(l, axes.seeds);
+    const host = hostShapeOf(l, axes.seeds, axes.positions);
     const ownHost = hostShapeOf(l, axes.host);
     const own = ['weight', 'bias'].map((part) => sizes.get(`${l.name}.${part}`) ?? 0);
     return {

@@ -92,8 +92,10 @@ function passesOf(topology: Topology): Pass[] {
   const inputs = layerInputs(topology.layers, topology.input, topology.reach);
   return growableLayers(topology.layers).flatMap((layer) => {
     const axes = inputs.get(layer.name)!;
+    // Every position of a sequence is a row.
+    const length = axes.positions?.length ?? 1;
     const given = (graph: Graph, batch: number, name: string, shape: readonly number[]) =>
-      graph.create(name, [batch, ...shape], { role: 'external' });
+      graph.create(name, [batch * length, ...shape], { role: 'external' });
     const host: Pass = {
       key: latencyKey(layer.name, null),
       build: (graph, batch) => hostPass(graph, layer, given(graph, batch, 'x', axes.host)),
@@ -103,7 +105,7 @@ function passesOf(topology: Topology): Pass[] {
       (seed): Pass => ({
         key: latencyKey(layer.name, seed.seedId),
         build(graph, batch) {
-          const shape = hostShapeOf(layer, axes.seeds);
+          const shape = hostShapeOf(layer, axes.seeds, axes.positions);
           const x = given(graph, batch, 'x', axes.seeds);
           const z = given(graph, batch, 'z', outputShapeOf(layer, axes.host));
           return seedOutput(graph, { ...seed, prefix: seedPrefix(seed) }, shape, x, z);

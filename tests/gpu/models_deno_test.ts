@@ -68,6 +68,31 @@ Deno.test('models/vgg: grown on a batch norm, it resumes to the same bits', opti
   for (const { trainer } of [whole, first, second]) trainer.dispose();
 });
 
+Deno.test('models/gpt: grown with attention, it resumes to the same bits', options, async () => {
+  const layer = 'transformer.h.0.attn.heads';
+  const optimizer = { kind: 'sgd', learningRate: 0.05 } as const;
+  const wrapped = optionsFor(zoo('gpt'), { optimizer, growth: { layers: [layer] } });
+  const script = { 2: [germinate(layer, 'attention-2')], 6: [advance(layer)] };
+  const whole = await runTiny({ ...wrapped, backend }, script);
+  assert.equal(whole.trainer.growth.state.slots[0]!.state.stage, 'HOLDING');
+  const storage = memoryRunStorage();
+  const first = await openTiny({ ...wrapped, backend, storage });
+  await follow(first.trainer, script, 7);
+  await first.trainer.save();
+  const second = await openTiny({ ...wrapped, backend, storage, resume: true });
+  await follow(second.trainer, script);
+  assert.equal(await second.trainer.digest(), whole.digest);
+  // Float64 grows the same network.
+  const reference = await runTiny(wrapped, script);
+  const theirs = await reference.trainer.runtime.exportTensors();
+  for (const [key, { data }] of await whole.trainer.runtime.exportTensors()) {
+    const other = theirs.get(key)!.data;
+    const worst = data.reduce((w, v, i) => Math.max(w, Math.abs(v - other[i]!)), 0);
+    assert.ok(worst < 1e-4, `${key} differs by ${worst} from the reference`);
+  }
+  for (const { trainer } of [whole, first, second, reference]) trainer.dispose();
+});
+
 for (const name of ['vgg', 'gpt']) {
   Deno.test(
     `models/${name}: replicas have the bits of runs with their seeds alone`,

@@ -25,7 +25,7 @@ import { forgeTuning } from '../../shared/workbench/forge-tuning.ts';
 const device = await createGpuBackend(navigator.gpu);
 const reference = createReferenceBackend();
 
-const HOSTS: Record<'linear' | 'conv2d', readonly HostShape[]> = {
+const HOSTS: Record<'linear' | 'conv2d' | 'sequence', readonly HostShape[]> = {
   // Two features, one layer inside an MLP, and the first dense layer of a CNN.
   linear: [
     { kind: 'linear', input: [2], outFeatures: 6 },
@@ -36,6 +36,11 @@ const HOSTS: Record<'linear' | 'conv2d', readonly HostShape[]> = {
   conv2d: [
     { kind: 'conv2d', input: [12, 12, 1], outChannels: 8, kernelSize: 3, stride: 1, padding: 1 },
     { kind: 'conv2d', input: [7, 9, 5], outChannels: 6, kernelSize: 3, stride: 2, padding: 1 },
+  ],
+  // Longer than a tile of attention and cut in it, and the fewest positions there can be.
+  sequence: [
+    { kind: 'linear', input: [12], outFeatures: 10, positions: { length: 19, causal: true } },
+    { kind: 'linear', input: [5], outFeatures: 3, positions: { length: 2, causal: false } },
   ],
 };
 
@@ -52,7 +57,9 @@ for (const name of new Set([
   ...['widen-8-gelu', 'widen-8-sigmoid'],
 ])) {
   const fits = (host: HostShape) => probe(libraryBlueprint(name), host).compatible;
-  for (const host of [...HOSTS.linear, ...HOSTS.conv2d].filter(fits)) {
+  const isAttention = name.startsWith('attention');
+  const hosts = isAttention ? HOSTS.sequence : [...HOSTS.linear, ...HOSTS.conv2d];
+  for (const host of hosts.filter(fits)) {
     test(`forge validates ${name} on ${JSON.stringify(host)}`, async () => {
       const { manifest } = await compile(name, host);
       assert.equal(rejection(manifest), null);

@@ -19,6 +19,13 @@ import { BlueprintDiagram } from './diagram.tsx';
 const HOSTS: Record<string, { label: string; host: HostShape }> = {
   small: { label: 'Linear, 2 to 4', host: { kind: 'linear', input: [2], outFeatures: 4 } },
   linear: { label: 'Linear, 16 to 8', host: { kind: 'linear', input: [16], outFeatures: 8 } },
+  sequence: {
+    label: 'Linear, 16 to 8, at 12 positions, causal',
+    host: {
+      ...{ kind: 'linear', input: [16], outFeatures: 8 },
+      positions: { length: 12, causal: true },
+    },
+  },
   conv: {
     label: 'Convolution 3x3, 12 by 12, 4 to 8 channels',
     host: {
