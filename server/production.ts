@@ -34,6 +34,7 @@ export async function openProduction(config: Config, log: Logger): Promise<OpenS
     url: need('DATABASE_URL'),
     max: config.DATABASE_POOL,
     timeoutMs,
+    startMs: START_MS,
     clock,
     onIdleError: (error) => log.warn('database connection lost', { error }),
   });

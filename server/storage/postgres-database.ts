@@ -23,10 +23,15 @@ export interface PostgresOptions {
   max: number;
   /** Milliseconds a connection is waited for. */
   timeoutMs: number;
+  /** Milliseconds that a database which starts beside the server has to answer. @default {0} */
+  startMs?: number;
   clock: Clock;
   /** Told of a connection that failed while nobody used it. */
   onIdleError?: (error: Error) => void;
 }
+
+/** Between two tries to reach a database that starts, milliseconds. */
+const RETRY_MS = 200;
 
 export class PostgresDatabase implements SqlDatabase {
   readonly forUpdate = ' FOR UPDATE';
@@ -73,8 +78,9 @@ export class PostgresDatabase implements SqlDatabase {
    */
   static async open(options: PostgresOptions): Promise<PostgresDatabase> {
     const db = new PostgresDatabase(options);
+    const end = options.clock.now() + (options.startMs ?? 0);
     try {
-      await db.#migrate();
+      await db.#migrateBy(end);
     } catch (error) {
       await db.close();
       if (error instanceof InputError) throw error;
@@ -84,6 +90,18 @@ export class PostgresDatabase implements SqlDatabase {
       );
     }
     return db;
+  }
+
+  async #migrateBy(end: number): Promise<void> {
+    const { clock } = this.#options;
+    for (;;) {
+      try {
+        return await this.#migrate();
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || clock.now() >= end) throw error;
+        await clock.sleep(RETRY_MS);
+      }
+    }
   }
 
   async get<T>(sql: string, ...values: SqlValue[]): Promise<T | null> {

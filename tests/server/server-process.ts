@@ -61,7 +61,11 @@ export async function startServer(
       },
     };
   } catch (error) {
-    child.kill('SIGKILL');
+    try {
+      child.kill('SIGKILL');
+    } catch {
+      // It has ended by itself; why is in the error.
+    }
     await child.status;
     await output.cancel();
     await readErrors;
