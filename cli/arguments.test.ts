@@ -22,7 +22,7 @@ describe('parseArguments()', () => {
     expect(
       line(
         'train two-spirals --seed 7 --out runs/a --steps=300 --replicas 4 ' +
-          '--server http://127.0.0.1:8787/ --resume --json --no-growth',
+          '--server http://127.0.0.1:8787/ --resume --json --no-growth --profile',
       ),
     ).toEqual({
       command: 'train',
@@ -37,6 +37,7 @@ describe('parseArguments()', () => {
         resume: true,
         force: false,
         growth: false,
+        profile: true,
       },
     });
   });
@@ -55,6 +56,7 @@ describe('parseArguments()', () => {
         resume: false,
         force: false,
         growth: true,
+        profile: false,
       },
     });
   });

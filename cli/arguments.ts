@@ -206,6 +206,7 @@ function trainOptions(values: Values, positionals: readonly string[]): TrainOpti
     resume,
     force: !!values.force,
     growth: !values['no-growth'],
+    profile: !!values['profile'],
   };
 }
 

@@ -7,6 +7,7 @@ import {
   StorageFullError,
 } from '#shared/base/errors.ts';
 import type { RunEvent } from '#shared/contracts/events.ts';
+import type { KernelTimes } from '#shared/contracts/kernel-times.ts';
 import { exitCodeOf, exitCodeOfRun, isExpected } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
 import { createOutput, type TextSink } from './output.ts';
@@ -44,6 +45,14 @@ const FINISHED: RunFinished = {
   seedsFossilized: 2,
   digest: 'sha256:ab',
   seconds: 75.4,
+};
+
+const TIMES: KernelTimes = {
+  ...{ adapter: 'llvmpipe', step: 2000, timedSteps: 32, milliseconds: 0.5, unmeasured: null },
+  kernels: [
+    { kernel: 'matmul', dispatches: 6, milliseconds: 0.4 },
+    { kernel: 'adam_update', dispatches: 1, milliseconds: 0.1 },
+  ],
 };
 
 const TRANSITION: RunEvent = {
@@ -186,5 +195,46 @@ describe('Interrupt', () => {
     expect(interrupt.request(1001)).toBe('repeat');
     expect(interrupt.request(1399)).toBe('repeat');
     expect(interrupt.request(1400)).toBe('abort');
+  });
+});
+
+describe('kernelTimes()', () => {
+  test('is a JSON line before the last', () => {
+    const { output, stdout } = setup({ json: true });
+    output.kernelTimes(TIMES);
+    output.finish(FINISHED);
+    const lines = stdout.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toEqual({ type: 'kernel-times', ...TIMES });
+    expect(lines[1].type).toBe('run.finished');
+  });
+
+  test('is a table below the summary', () => {
+    const { output, stdout } = setup();
+    output.kernelTimes(TIMES);
+    expect(stdout.text).toBe('');
+    output.finish(FINISHED);
+    expect(stdout.text.slice(stdout.text.indexOf('Kernels'))).toBe(
+      [
+        'Kernels of one training step, mean of 32 steps',
+        '  kernel       dispatches      ms   share',
+        '  matmul                6  0.4000  80.0 %',
+        '  adam_update           1  0.1000  20.0 %',
+        '  all                   7  0.5000',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('says why nothing was measured', () => {
+    const { output, stdout } = setup();
+    const kernels = TIMES.kernels.map((k) => ({ ...k, milliseconds: null }));
+    const unmeasured = 'No clock';
+    output.kernelTimes({ ...TIMES, kernels, timedSteps: 0, milliseconds: null, unmeasured });
+    output.finish(FINISHED);
+    expect(stdout.text).toContain('Kernels of one training step\n');
+    expect(stdout.text).toMatch(/\n {2}all +7 +unmeasured\n {2}unmeasured: No clock\n$/);
   });
 });

@@ -3,6 +3,8 @@
  * a line and nothing else; otherwise it carries the summary. Everything else goes to stderr.
  */
 import type { RunEvent } from '#shared/contracts/events.ts';
+import type { KernelTimes } from '#shared/contracts/kernel-times.ts';
+import { kernelTable } from './kernel-table.ts';
 import {
   duration,
   figure,
@@ -32,6 +34,8 @@ export interface OutputOptions {
 
 /** A TrainOutput that can be told how the run ended. */
 export interface RunOutput extends TrainOutput {
+  /** Prints the times of a profile: a JSON line at once, or a table below the summary. */
+  kernelTimes(times: KernelTimes): void;
   /** Prints the result: the last JSON line, or the summary. */
   finish(result: RunFinished): void;
   /** Removes the bar, so that an error message starts on a clean line. */
@@ -44,6 +48,7 @@ const CLEAR_LINE = '\r\u001b[2K';
 export function createOutput({ json, stdout, stderr, now }: OutputOptions): RunOutput {
   const meter = new ProgressMeter(stderr.isTerminal);
   let bar = '';
+  let table = '';
 
   function line(text: string): void {
     if (bar === '') stderr.write(`${text}\n`);
@@ -73,6 +78,10 @@ export function createOutput({ json, stdout, stderr, now }: OutputOptions): RunO
     note: line,
     warn: (message) => line(`warning: ${message}`),
     close,
+    kernelTimes(times: KernelTimes) {
+      if (json) stdout.write(`${JSON.stringify({ type: 'kernel-times', ...times })}\n`);
+      else table = `\n${kernelTable(times)}\n`;
+    },
     finish(result: RunFinished) {
       close();
       if (json) {
@@ -82,7 +91,7 @@ export function createOutput({ json, stdout, stderr, now }: OutputOptions): RunO
         if (status === 'failed') stderr.write(`esper: ${result.message ?? 'the run failed'}\n`);
         return;
       }
-      stdout.write(`${summary(result)}\n`);
+      stdout.write(`${summary(result)}\n${table}`);
     },
   };
 }

@@ -3,6 +3,7 @@
  * line fills these in; cli/train.ts does the work and knows nothing of terminals or signals.
  */
 import type { RunEvent } from '#shared/contracts/events.ts';
+import type { KernelTimes } from '#shared/contracts/kernel-times.ts';
 
 /** Parsed and range-checked arguments of `esper train`; null: not given, the experiment decides. */
 export interface TrainOptions {
@@ -27,6 +28,8 @@ export interface TrainOptions {
   force: boolean;
   /** False: train the starting host alone. */
   growth: boolean;
+  /** Time the kernels of a training step once the run has made all its steps. */
+  profile: boolean;
 }
 
 /** State of a run for a progress display; every figure that was not measured is null. */
@@ -68,6 +71,6 @@ export type RunFinished = Extract<RunEvent, { type: 'run.finished' }>;
  */
 export type RunTrain = (
   options: TrainOptions,
-  output: TrainOutput,
+  output: TrainOutput & { kernelTimes(times: KernelTimes): void },
   stop: AbortSignal,
 ) => Promise<RunFinished>;

@@ -2,7 +2,7 @@
  * `esper train`: finds the experiment, takes the run folder, trains there and says how it ended.
  * Knows nothing of terminals or signals; see train-options.ts.
  */
-import { InputError } from '#shared/base/errors.ts';
+import { InputError, messageOf } from '#shared/base/errors.ts';
 import type { Experiment } from '#shared/contracts/experiment.ts';
 import { loadDataset } from '#shared/data/dataset.ts';
 import { diskFiles, fileRunStorage, sweepTemporaries } from '#shared/platform/deno.ts';
@@ -68,7 +68,20 @@ export const runTrain: RunTrain = async (asked, output, stop) => {
             : `resumed at step ${grouped(step)} of ${grouped(experiment.steps)}`,
         );
       },
+      async onDone({ trainer }) {
+        if (!options.profile) return;
+        output.note('timing the kernels of a training step');
+        try {
+          output.kernelTimes(await trainer.kernelTimes());
+        } catch (error) {
+          // The run itself is done and saved.
+          output.warn(`the kernels could not be timed: ${messageOf(error)}`);
+        }
+      },
     });
+    if (options.profile && result.status !== 'done') {
+      output.note('kernels not timed: only a run that has made all its steps is');
+    }
     if (result.status === 'interrupted') {
       output.note(
         `saved at step ${grouped(result.steps)} of ${grouped(experiment.steps)}; to go on: ` +

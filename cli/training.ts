@@ -32,6 +32,8 @@ export interface TrainingRun {
   stop: AbortSignal;
   /** Told once the network is built. */
   onReady?(run: OpenRun): void;
+  /** Waited for when all steps are made and logged, before the network goes. */
+  onDone?(run: OpenRun): Promise<void>;
 }
 
 /** @returns The last event of the run's log. */
@@ -83,6 +85,7 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     try {
       const done = await trainer.train(Number.POSITIVE_INFINITY, () => stop.aborted);
       await trainer.finish(done ? 'done' : 'interrupted');
+      if (done) await options.onDone?.(run);
     } catch (error) {
       if (!(error instanceof DivergedError || error instanceof StorageFullError)) throw error;
       // A full disk also refuses the last event; it has been shown by then.

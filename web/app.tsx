@@ -17,6 +17,7 @@ import { HealthHeatmap } from './features/health-heatmap/health-heatmap.tsx';
 import { Help } from './features/help/help.tsx';
 import { Jobs } from './features/jobs/jobs.tsx';
 import { KernelMemory } from './features/kernel-memory/kernel-memory.tsx';
+import { KernelTimes } from './features/kernel-memory/kernel-times.tsx';
 import { LearningCurves } from './features/learning-curves/learning-curves.tsx';
 import { Notices } from './features/notices/notices.tsx';
 import { Toasts } from './features/notices/toasts.tsx';
@@ -86,6 +87,7 @@ function AllPanels() {
         <KernelMemory className={styles['third']} />
         <Runs className={styles['third']} />
         <Jobs className={styles['full']} />
+        <KernelTimes className={styles['full']} />
       </div>
     </div>
   );

@@ -82,4 +82,14 @@ describe('createRunActions()', () => {
     await actions.command({ kind: 'cull', layerId: 'fc1', slot: 0 });
     expect(toasts()).toEqual(['cull refused: the script decides']);
   });
+
+  it('gives the times of the kernels, or why there are none', async () => {
+    const { actions } = open();
+    expect(await actions.kernelTimes()).toEqual({
+      problem: 'Cannot do this without a run: start one first',
+    });
+    await actions.step(10);
+    expect(await actions.kernelTimes()).toMatchObject({ times: { step: 10 } });
+    expect(toasts()).toEqual([]);
+  });
 });

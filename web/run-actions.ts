@@ -6,6 +6,7 @@ import { messageOf } from '../shared/base/errors.ts';
 import type { EngineRequest, ExportedFile } from '../shared/contracts/engine-protocol.ts';
 import type { Command } from '../shared/contracts/events.ts';
 import type { ExportFormatName } from '../shared/contracts/export-format.ts';
+import type { KernelTimes } from '../shared/contracts/kernel-times.ts';
 import { type BranchActions, createBranchActions } from './branch-actions.ts';
 import { editDraft, missingFiles, openExperiment, useDraftStore } from './draft-store.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -33,6 +34,8 @@ export interface RunActions {
   tripBreaker(service: string): Promise<void>;
   resetBreaker(service: string): Promise<void>;
   setBoundary(resolution: number): Promise<void>;
+  /** Times the kernels of a training step; a refusal is told where they are shown. */
+  kernelTimes(): Promise<{ times: KernelTimes } | { problem: string }>;
   exportRun(format: ExportFormatName | 'events' | 'experiment'): Promise<void>;
   /** Puts the draft's link in the address bar and on the clipboard. */
   share(): Promise<void>;
@@ -118,6 +121,13 @@ export function createRunActions(client: EngineClient): RunActions {
     tripBreaker: (service) => tell({ kind: 'trip-breaker', service }),
     resetBreaker: (service) => tell({ kind: 'reset-breaker', service }),
     setBoundary: (resolution) => tell({ kind: 'boundary', resolution }),
+    async kernelTimes() {
+      try {
+        return { times: (await client.request({ kind: 'kernel-times' })) as KernelTimes };
+      } catch (error) {
+        return { problem: messageOf(error) };
+      }
+    },
     async exportRun(format) {
       const file = await ask({ kind: 'export', format });
       if (file !== REFUSED) download(file as ExportedFile);

@@ -33,6 +33,11 @@ export type EngineRequest =
   | { kind: 'reset-breaker'; service: string }
   /** Grid resolution of the decision boundary; 0 turns it off. */
   | { kind: 'boundary'; resolution: number }
+  /**
+   * Times the kernels of a training step of the open run, which goes on to the same bits. The
+   * reply's value is a `KernelTimes`.
+   */
+  | { kind: 'kernel-times' }
   /** The reply's value is an `ExportedFile`. */
   | { kind: 'export'; format: ExportFormatName | 'events' | 'experiment' }
   | BranchRequest;

@@ -7,7 +7,13 @@
 import type { Experiment } from '../contracts/experiment.ts';
 import type { DataPart, Dataset } from '../data/dataset.ts';
 import { CONTROL, scheduleColumns } from '../engine/kernels/control.ts';
-import type { Backend, DeviceBuffer, Executable, TuningRecord } from '../engine/plan/backend.ts';
+import type {
+  Backend,
+  DeviceBuffer,
+  Executable,
+  KernelTime,
+  TuningRecord,
+} from '../engine/plan/backend.ts';
 import { Graph } from '../engine/plan/graph.ts';
 import { makePlan } from '../engine/plan/plan.ts';
 import { numel, pack, padLast } from '../engine/plan/shape.ts';
@@ -182,12 +188,42 @@ export class NetworkRuntime {
 
   /** Runs `steps` <= MAX_CHUNK steps from `step`; returns before the device is done. */
   run(step: number, steps: number, rowOf: (step: number) => ScheduleRow): void {
-    const { control, executable } = this.#require();
+    this.#writeSchedule(step, steps, rowOf);
+    this.backend.run(this.#require().executable, steps);
+  }
+
+  #writeSchedule(step: number, steps: number, rowOf: (step: number) => ScheduleRow): void {
     const { optimizer } = this.#experiment;
-    control.write(step, steps, (out, at, s) =>
+    this.#require().control.write(step, steps, (out, at, s) =>
       fillRow(out, at, rowOf(s), s, this.groups, optimizer),
     );
-    this.backend.run(executable, steps);
+  }
+
+  /**
+   * Times each dispatch of `steps` <= MAX_CHUNK training steps from `step` and takes the steps back.
+   * Call it while no numbers of a run are awaited: the metrics table is overwritten.
+   *
+   * @returns One entry a dispatch; with 0 steps, or on a backend that times nothing, without times.
+   */
+  async profile(
+    step: number,
+    steps: number,
+    rowOf: (step: number) => ScheduleRow,
+  ): Promise<KernelTime[]> {
+    const { executable } = this.#require();
+    const { backend } = this;
+    if (!backend.profile) {
+      const { dispatches } = executable.plan;
+      return dispatches.map(({ op }) => ({ kernel: op, grid: [], milliseconds: null }));
+    }
+    if (steps === 0) return backend.profile(executable, 0);
+    const putBack = this.arena.setAside();
+    try {
+      this.#writeSchedule(step, steps, rowOf);
+      return await backend.profile(executable, steps);
+    } finally {
+      putBack();
+    }
   }
 
   /** Metrics of the last run's steps and the first step with a non-finite gradient, if any. */

@@ -18,6 +18,7 @@ import type { Decision, Observation } from '../contracts/decision.ts';
 import type { Command, Remedy, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
+import type { KernelTimes } from '../contracts/kernel-times.ts';
 import { type RunAction, RunSchedule } from '../contracts/lineage.ts';
 import { heuristicSettingsOf } from '../contracts/policy.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -55,6 +56,7 @@ import { HealthProbe } from './health-probe.ts';
 import { INITIAL_WEIGHTS, type InitialWeights, setInitialWeights } from './initial-weights.ts';
 import { addSums, emptySums, finite, mean, meansOf } from './interval-sums.ts';
 import { dropKeptAfter, keepCheckpoint, MAX_KEPT, MAX_KEPT_BYTES } from './kept-checkpoints.ts';
+import { measureKernels } from './kernel-times.ts';
 import { LatencyProbe } from './latency-probe.ts';
 import { MAX_CHUNK, NetworkRuntime, type Split, type StepMetrics } from './network-runtime.ts';
 import { type PendingAction, studyPending } from './pending-studies.ts';
@@ -399,6 +401,11 @@ export class Trainer {
       this.#chunk = nextChunk(steps, took);
     }
     return this.#state.step >= this.experiment.steps;
+  }
+
+  /** Times the kernels of a training step; no bit of the run depends on it. Not beside `train`. */
+  kernelTimes(): Promise<KernelTimes> {
+    return measureKernels(this.runtime, this.#o.clock, this.#state.step, (s) => this.#rowAt(s));
   }
 
   /** Submits the steps from `first` to the next stop, a chunk at most, and the copy of their numbers. */

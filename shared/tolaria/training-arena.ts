@@ -199,6 +199,27 @@ export class TrainingArena {
     }
   }
 
+  /**
+   * Copies all that a training step writes here to other buffers of the device.
+   *
+   * @returns What puts it back, bit for bit, and frees the copies. Call it once.
+   */
+  setAside(): () => void {
+    const backend = this.#backend;
+    const { groups: _, ...written } = this.buffers;
+    const copies = Object.entries(written).map(([name, live]) => {
+      const copy = backend.createBuffer(`aside_${name}`, live.elements);
+      backend.copy(live, 0, copy, 0, live.elements);
+      return { copy, live };
+    });
+    return () => {
+      for (const { copy, live } of copies) {
+        backend.copy(copy, 0, live, 0, live.elements);
+        backend.destroyBuffer(copy);
+      }
+    };
+  }
+
   #source(from: 'live' | 'snapshot', purpose: string): Record<string, DeviceBuffer> {
     if (from === 'live') return this.#live();
     if (!this.#snapshot) throw new Error(`Cannot ${purpose}: no snapshot was taken`);

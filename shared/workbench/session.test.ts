@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EngineRequest } from '../contracts/engine-protocol.ts';
+import type { KernelTimes } from '../contracts/kernel-times.ts';
 import { advance, cull, germinate, setAlpha } from '../tolaria/_test-run.ts';
 import { closeSessions, digestOf, session, start } from './_test-session.ts';
 
@@ -128,5 +129,26 @@ describe('WorkbenchSession', () => {
     await expect(s.handle({ kind: 'trip-breaker', service: 'urza' })).rejects.toThrow(
       /without a server/,
     );
+  });
+
+  it('lists the kernels of a step while it trains, paused and finished, and changes no bit', async () => {
+    const whole = await session();
+    await whole.handle(start(false));
+    await whole.until('finished');
+    const s = await session();
+    await expect(s.handle({ kind: 'kernel-times' })).rejects.toThrow(/without a run/);
+    await s.handle(start(true));
+    const times = (await s.handle({ kind: 'kernel-times' })) as KernelTimes;
+    expect(times).toMatchObject({ step: 0, timedSteps: 0, milliseconds: null });
+    expect(times.unmeasured).toMatch(/reference engine/);
+    expect(times.kernels.every((k) => k.milliseconds === null)).toBe(true);
+    const dispatches = times.kernels.reduce((sum, k) => sum + k.dispatches, 0);
+    expect(dispatches).toBe(s.snapshot().dispatchesPerStep);
+    await s.handle({ kind: 'continue' });
+    await Promise.all([1, 2].map(() => s.handle({ kind: 'kernel-times' })));
+    await s.until('finished');
+    await s.handle({ kind: 'kernel-times' });
+    expect(s.snapshot().status).toBe('finished');
+    expect(digestOf(s)).toBe(digestOf(whole));
   });
 });

@@ -13,6 +13,7 @@ import type {
 } from '../contracts/engine-protocol.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import { Experiment } from '../contracts/experiment.ts';
+import type { KernelTimes } from '../contracts/kernel-times.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import { NamedFiles } from '../platform/memory.ts';
 import type { Clock, RunStorage } from '../platform/platform.ts';
@@ -78,7 +79,7 @@ export class WorkbenchSession {
   #lastSave = 0;
   #losses: number[] = [];
   #pumping: Promise<void> | null = null;
-  /** What is done to the network between two slices of training. */
+  /** What is done to the network, slices of training among it. */
   #quiet: Promise<void> = Promise.resolve();
   /** Requests that build or drop a run wait for each other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -139,10 +140,12 @@ export class WorkbenchSession {
         return undefined;
       case 'boundary':
         this.#resolution = request.resolution;
-        if (this.#run && this.#status !== 'running') await this.#showTask();
+        if (this.#run && this.#status !== 'running') await this.#inQuiet(() => this.#showTask());
         return undefined;
+      case 'kernel-times':
+        return this.#inQuiet(() => this.#kernelTimes());
       case 'export':
-        return this.#export(request.format);
+        return this.#inQuiet(() => this.#export(request.format));
       default:
         return BranchDesk.opens(request)
           ? this.#inTurn(() => this.#desk.handle(request, this.#sitting()))
@@ -211,7 +214,10 @@ export class WorkbenchSession {
       isRunning: () => this.#isStatus('running'),
       runId: () => this.#runId,
       newRunId: (experiment) => this.#newRunId(experiment),
-      close: () => this.#closeRun(),
+      close: async () => {
+        await this.#quiet;
+        await this.#closeRun();
+      },
       openStored: (runId) => this.#resumeStored(runId),
       flush: () => this.#flush(),
     };
@@ -365,56 +371,66 @@ export class WorkbenchSession {
     // Shown when the slice has ended: a page that says "paused" must not take another step.
     if (this.#status === 'running') this.#status = 'paused';
     await this.#pumping;
+    await this.#quiet;
     if (this.#isStatus('paused')) this.#snapshot();
   }
 
   /** Trains slice by slice while the status says so. */
   async #pump(): Promise<void> {
     const { clock } = this.#host;
-    await this.#quiet;
     while (this.#status === 'running') {
-      const { trainer } = this.#need();
       const began = clock.now();
+      const steps = await this.#inQuiet(() => this.#slice());
+      if (steps === null) continue;
       const limit = this.#stepsPerSecond;
-      const allowed =
-        limit === null ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(limit / 10));
-      const until = Math.min(trainer.step + allowed, this.#until ?? Number.POSITIVE_INFINITY);
-      const before = trainer.step;
-      try {
-        const done = await trainer.train(
-          until,
-          () => this.#status !== 'running' || clock.now() - began > SNAPSHOT_MS,
-        );
-        this.#series.tick(clock.now(), trainer.step);
-        if (done) await this.#finish();
-        else if (this.#hasReached(trainer.step)) {
-          await trainer.save();
-          // Unless a person asked to go on meanwhile. Saved first: "paused" means safe to close.
-          if (this.#hasReached(trainer.step) && this.#isStatus('running'))
-            this.#setStatus('paused');
-        }
-      } catch (error) {
-        await this.#fail(error);
-        continue;
-      }
-      if (clock.now() - this.#lastSnapshot >= SNAPSHOT_MS || this.#status !== 'running')
-        this.#flush();
-      const isDue = clock.now() - this.#lastView >= taskViewInterval(this.#need());
-      if (isDue || this.#status !== 'running') {
-        await this.#showTask().catch(() => undefined);
-      }
-      if (clock.now() - this.#lastSave >= SAVE_MS && this.#status === 'running') {
-        this.#lastSave = clock.now();
-        await trainer.save();
-      }
       if (limit !== null && this.#status === 'running') {
-        const due = ((trainer.step - before) / limit) * 1000;
+        const due = (steps / limit) * 1000;
         await clock.sleep(Math.max(0, due - (clock.now() - began)));
       } else {
         // Lets messages in.
         await clock.sleep(0);
       }
     }
+  }
+
+  /** Trains for a moment and shows it; returns the steps made, null where it failed. */
+  async #slice(): Promise<number | null> {
+    // Paused while it waited for its turn.
+    if (this.#status !== 'running') return 0;
+    const { clock } = this.#host;
+    const { trainer } = this.#need();
+    const began = clock.now();
+    const limit = this.#stepsPerSecond;
+    const allowed = limit === null ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(limit / 10));
+    const until = Math.min(trainer.step + allowed, this.#until ?? Number.POSITIVE_INFINITY);
+    const before = trainer.step;
+    try {
+      const done = await trainer.train(
+        until,
+        () => this.#status !== 'running' || clock.now() - began > SNAPSHOT_MS,
+      );
+      this.#series.tick(clock.now(), trainer.step);
+      if (done) await this.#finish();
+      else if (this.#hasReached(trainer.step)) {
+        await trainer.save();
+        // Unless a person asked to go on meanwhile. Saved first: "paused" means safe to close.
+        if (this.#hasReached(trainer.step) && this.#isStatus('running')) this.#setStatus('paused');
+      }
+    } catch (error) {
+      await this.#fail(error);
+      return null;
+    }
+    if (clock.now() - this.#lastSnapshot >= SNAPSHOT_MS || this.#status !== 'running')
+      this.#flush();
+    const isDue = clock.now() - this.#lastView >= taskViewInterval(this.#need());
+    if (isDue || this.#status !== 'running') {
+      await this.#showTask().catch(() => undefined);
+    }
+    if (clock.now() - this.#lastSave >= SAVE_MS && this.#status === 'running') {
+      this.#lastSave = clock.now();
+      await trainer.save();
+    }
+    return trainer.step - before;
   }
 
   #hasReached(step: number): boolean {
@@ -478,11 +494,28 @@ export class WorkbenchSession {
     });
   }
 
-  /** Work on a network that stands still, one piece after the other and none beside training. */
-  #inQuiet(work: () => Promise<void>): Promise<void> {
+  /** Work on the network, one piece after the other: slices of training and what comes between. */
+  #inQuiet<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#quiet.then(work);
-    this.#quiet = result.catch(() => undefined);
+    this.#quiet = result.then(
+      () => undefined,
+      () => undefined,
+    );
     return result;
+  }
+
+  /** Between two slices of a run that trains, too. */
+  async #kernelTimes(): Promise<KernelTimes> {
+    const { trainer } = this.#need();
+    if (!['running', 'paused', 'finished'].includes(this.#status)) {
+      throw new InputError('Cannot time the kernels: the run is not ready; wait or start it anew');
+    }
+    try {
+      return await trainer.kernelTimes();
+    } catch (error) {
+      if (error instanceof DeviceLostError) await this.#fail(error);
+      throw error;
+    }
   }
 
   #setStatus(status: Status, message: string | null = null): void {

@@ -93,3 +93,32 @@ Deno.test('a server that is killed while a run uses it changes nothing of the ru
     }
   });
 });
+
+Deno.test('--profile tells the time of each kernel and changes nothing of the run', async () => {
+  await inFolder(async (cwd) => {
+    await writeExperiment(cwd, { steps: 450 });
+    const plain = await esper(['train', 'small.json', '--out', 'plain', '--json'], { cwd });
+    assert.equal(plain.code, 0, plain.stderr);
+    const args = ['train', 'small.json', '--out', 'timed', '--json', '--profile'];
+    const timed = await esper(args, { cwd });
+    assert.equal(timed.code, 0, timed.stderr);
+    const [times, last] = jsonLines(timed).slice(-2);
+    assert.equal(times!['type'], 'kernel-times');
+    assert.equal(times!['step'], 450);
+    const kernels = times!['kernels'] as { kernel: string; dispatches: number }[];
+    assert.ok(kernels.some((k) => k.kernel === 'adam_update' && k.dispatches === 1));
+    assert.equal(jsonLines(plain).length, jsonLines(timed).length - 1);
+    assert.equal(last!['digest'], lastLine(plain)['digest']);
+    const types = async (run: string) => {
+      const log = await readFile(join(cwd, run, 'events.jsonl'), 'utf8');
+      return log
+        .trimEnd()
+        .split('\n')
+        .map((line) => RunEvent.parse(JSON.parse(line)).type);
+    };
+    assert.deepEqual(await types('timed'), await types('plain'));
+    const again = await esper(['train', '--resume', '--out', 'timed', '--profile'], { cwd });
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stdout, /\n\nKernels of one training step.*\n {2}kernel +dispatches/);
+  });
+});

@@ -85,3 +85,16 @@ test('a finished run is still there after a reload', async ({ dashboard, page })
   expect((await dashboard.waitForEnd()).digest).toBe(digest);
   await expect(page.getByLabel('Events, latest first')).toContainText(digest.slice(0, 19));
 });
+
+test('measuring kernels while it trains changes no bit', async ({ dashboard, page }) => {
+  await dashboard.open(GROWING);
+  await dashboard.start.click();
+  const panel = page.getByRole('region', { name: 'Kernel times', exact: true });
+  for (const least of [1, 200, 400]) {
+    await dashboard.waitForStep(least);
+    await panel.getByRole('button').click();
+    await expect(panel.getByRole('status')).toHaveText(/measured/i);
+  }
+  await expect(panel.getByRole('row').filter({ hasText: 'adam_update' })).toBeVisible();
+  expect((await dashboard.waitForEnd()).digest).toBe(await referenceDigest(page));
+});

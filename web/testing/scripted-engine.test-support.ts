@@ -12,6 +12,7 @@ import type {
 } from '../../shared/contracts/engine-protocol.ts';
 import type { RunEvent } from '../../shared/contracts/events.ts';
 import type { Experiment } from '../../shared/contracts/experiment.ts';
+import type { KernelTimes } from '../../shared/contracts/kernel-times.ts';
 import type { SeedSlotState, SeedStage } from '../../shared/contracts/seed.ts';
 import type { ServiceStatus } from '../../shared/contracts/services.ts';
 import type { EnginePort } from '../engine-client.ts';
@@ -52,6 +53,26 @@ function landscape(isFirst: boolean): NewEvent {
           loss: points(9).map((a) => points(9).map((b) => lossOf(a, b))),
         },
     ...{ rows: 194, evaluations: isFirst ? 17 : 98 },
+  };
+}
+
+function kernelTimes(step: number, isOpen: boolean): KernelTimes {
+  if (!isOpen) throw new Error('Cannot do this without a run: start one first');
+  const times: [string, number, number][] = [
+    ...([
+      ['matmul', 4, 0.21],
+      ['adam_update', 1, 0.034],
+    ] as [string, number, number][]),
+    ...([
+      ['softmax_xent', 1, 0.02],
+      ['gather_batch', 3, 0.011],
+    ] as [string, number, number][]),
+  ];
+  return {
+    ...{ adapter: 'SwiftShader', step, timedSteps: 32, milliseconds: 0.275, unmeasured: null },
+    kernels: times.map(([kernel, dispatches, milliseconds]) => ({
+      ...{ kernel, dispatches, milliseconds },
+    })),
   };
 }
 
@@ -162,6 +183,8 @@ export class ScriptedEngine implements EnginePort {
           mediaType: 'application/json',
           bytes: new TextEncoder().encode('{}').buffer,
         };
+      case 'kernel-times':
+        return kernelTimes(this.#step, this.#experiment !== null);
       case 'list-runs':
         return [];
       case 'speed':

@@ -21,5 +21,6 @@ export const GLOSSARY: readonly (readonly [term: string, meaning: string])[] = [
   ],
   ['Control', 'A network that differs in one thing: it stays small, is large from the start, …'],
   ['Margin', 'A difference so small that a verdict counts it as none'],
+  ['Kernel', 'A small program for the GPU; a training step is a list of them'],
   ['Dispatch', 'One kernel started on the GPU'],
 ];
