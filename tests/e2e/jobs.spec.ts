@@ -54,8 +54,11 @@ test('an experiment is queued, cancelled, queued again and done by a worker', as
     ] as const) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
+      await page.evaluate(settled);
       const { violations } = await new AxeBuilder({ page }).analyze();
-      const found = violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`);
+      const found = violations.map(
+        (v) => `${v.id}: ${v.nodes[0]?.html} ${v.nodes[0]?.failureSummary}`,
+      );
       expect(found, `${width}, ${colorScheme}`).toEqual([]);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(wide).toBeLessThanOrEqual(0);
@@ -89,3 +92,13 @@ test('an experiment is queued, cancelled, queued again and done by a worker', as
     await rm(cwd, { recursive: true, force: true });
   }
 });
+
+/** In the page: the new colours are computed and no transition between old and new ones runs. */
+async function settled(): Promise<void> {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  const ends = document
+    .getAnimations()
+    .filter((a) => Number.isFinite(Number(a.effect?.getComputedTiming().endTime)))
+    .map((a) => a.finished.catch(() => undefined));
+  await Promise.all(ends);
+}
