@@ -1,5 +1,5 @@
 /** Optimizer, batch, steps and seed. */
-import { Experiment, type OptimizerSpec } from '../../../shared/contracts/experiment.ts';
+import type { OptimizerSpec } from '../../../shared/contracts/experiment.ts';
 import { editDraft, useDraftStore } from '../../draft-store.ts';
 import { useRunActions } from '../../engine-context.tsx';
 import { issueFor } from '../../experiment-issues.ts';
@@ -7,6 +7,8 @@ import { useRunStore } from '../../run-store.ts';
 import { Button } from '../../ui/button.tsx';
 import { NumberField, SelectField } from '../../ui/field.tsx';
 import styles from './run-control.module.css';
+import { MoreTrainingOptions } from './training-more.tsx';
+import { chooseOptimizer } from './training-options.ts';
 
 const OPTIMIZERS = [
   { value: 'sgd', label: 'SGD + momentum' },
@@ -35,7 +37,7 @@ export function TrainingSettings() {
           value={optimizer.kind}
           options={OPTIMIZERS}
           onChange={(kind) =>
-            editDraft((d) => ({ ...d, optimizer: Experiment.shape.optimizer.parse({ kind }) }))
+            editDraft((d) => ({ ...d, optimizer: chooseOptimizer(d.optimizer, kind) }))
           }
         />
         <NumberField
@@ -53,6 +55,7 @@ export function TrainingSettings() {
         {number('batchSize', 'Batch')}
       </div>
       {number('seed', 'Seed')}
+      <MoreTrainingOptions />
     </fieldset>
   );
 }
