@@ -17,6 +17,12 @@ async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }
 
+/** How many pixels of a scrolling region lie to its right, out of sight. */
+async function hidden(page: Page, name: string): Promise<number> {
+  const region = page.getByRole('region', { name });
+  return region.evaluate((element) => element.scrollWidth - element.clientWidth);
+}
+
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [1440, 390]) {
     test.describe(`at ${width}, ${colorScheme}`, () => {
@@ -33,6 +39,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expect(dashboard.status).toHaveText('Paused');
         expect(await violations(page), 'in mid-run').toEqual([]);
         expect(await overflow(page)).toBeLessThanOrEqual(0);
+        if (width === 1440) expect(await hidden(page, 'Health signals')).toBe(0);
         const body = await page.screenshot({ fullPage: true });
         await testInfo.attach('page.png', { body, contentType: 'image/png' });
       });

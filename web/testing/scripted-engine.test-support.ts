@@ -450,7 +450,8 @@ function layer(
     gradientNorm: 0.012 * k * k,
     gradientVariance: 0.000034 * k,
     gradientRatio: seedId === null ? null : 0.42,
-    latencyMs: null,
+    expressivityBottleneck: seedId === null ? 0.00034 * k : null,
+    latencyMs: seedId === null ? 0.0123 * k : null,
   });
   return {
     layerId,

@@ -5,6 +5,7 @@ export type SignalKey = Exclude<keyof HealthSignal, 'layerId' | 'seedId' | 'step
 
 export interface SignalColumn {
   key: SignalKey;
+  /** Soft hyphens say where a long word may break: the table must fit half a page. */
   label: string;
   meaning: string;
   /** `share`: of [0, 1] as it is; `log`: by magnitude among the column's values. */
@@ -27,7 +28,7 @@ export const SIGNAL_COLUMNS: readonly SignalColumn[] = [
   },
   {
     key: 'meanCorrelation',
-    label: 'Correlation',
+    label: 'Corre\u00adlation',
     meaning: 'Mean correlation of neighbouring units; near 1 means they repeat each other',
     scale: 'share',
   },
@@ -45,13 +46,13 @@ export const SIGNAL_COLUMNS: readonly SignalColumn[] = [
   },
   {
     key: 'gradientRatio',
-    label: 'Seed/host',
+    label: 'Seed / host',
     meaning: 'Gradient of the seed against its host, per parameter; only seeds have one',
     scale: 'log',
   },
   {
     key: 'expressivityBottleneck',
-    label: 'Bottleneck',
+    label: 'Bottle\u00adneck',
     meaning:
       'What of the change the loss wishes for at the layer’s output its own weights cannot make',
     scale: 'log',

@@ -89,8 +89,8 @@ function editOptimizer(edit: (optimizer: OptimizerSpec) => OptimizerSpec): void 
 }
 
 const DECAY_RULES = [
-  { value: 'all', label: 'All parameters' },
-  { value: 'weights', label: 'Weights alone' },
+  { value: 'all', label: 'Everything' },
+  { value: 'weights', label: 'Weights' },
 ] as const;
 
 /** An empty field is no limit. */
