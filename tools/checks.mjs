@@ -35,7 +35,13 @@ const node = (script, ...args) => [process.execPath, join(ROOT, script), ...args
 const deno = (...args) => [findDeno(), ...args];
 /** Biome colours single characters, which makes a log unreadable. */
 const plain = () => (process.stdout.isTTY ? [] : ['--colors=off']);
-const tsc = (project) => node('node_modules/typescript/bin/tsc', '--project', project);
+/** Remembers what it found, so that after a small change it looks at little. */
+const tsc = (project) =>
+  node(
+    'node_modules/typescript/bin/tsc',
+    ...['--project', project, '--incremental', '--tsBuildInfoFile'],
+    `node_modules/.cache/esper-test/${project}.tsbuildinfo`,
+  );
 
 const SOURCE_FOLDERS = ['bench', 'cli', 'server', 'shared', 'tests', 'tools'];
 

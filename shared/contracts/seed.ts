@@ -88,3 +88,23 @@ export const SeedSlotState = z.object({
   faults: z.number().int().nonnegative(),
 });
 export type SeedSlotState = z.infer<typeof SeedSlotState>;
+
+/** An empty slot. */
+export function dormantSlot(layerId: string, slot: number): SeedSlotState {
+  return {
+    layerId,
+    slot,
+    stage: 'DORMANT',
+    seedId: null,
+    blueprint: null,
+    blendMode: null,
+    alpha: 0,
+    alphaTarget: 0,
+    stageSince: 0,
+    parameters: 0,
+    contribution: null,
+    gradientRatio: null,
+    embargoUntil: 0,
+    faults: 0,
+  };
+}

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GateCheck } from '../contracts/events.ts';
+import { dormantSlot } from '../contracts/seed.ts';
 import {
   type GateResult,
   type GerminationRequest,
@@ -12,7 +13,6 @@ import {
   type HoldingReport,
   type TrainingReport,
 } from './gates.ts';
-import { dormantSlot } from './seed-slot.ts';
 
 const request: GerminationRequest = {
   slot: dormantSlot('fc1', 0),

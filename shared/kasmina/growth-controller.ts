@@ -18,7 +18,7 @@ import type {
 import type { Command, GateCheck, RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
-import type { AlphaRamp, SeedSlotState } from '../contracts/seed.ts';
+import { type AlphaRamp, dormantSlot, type SeedSlotState } from '../contracts/seed.ts';
 import { pace } from './alpha-pace.ts';
 import { alphaAt, isPaced, retarget } from './alpha-schedule.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
@@ -102,7 +102,7 @@ export class GrowthController {
     for (const site of options.sites) {
       for (let s = 0; s < growth.slotsPerLayer; s++) {
         this.state.slots.push({
-          state: slots.dormantSlot(site.layerId, s),
+          state: dormantSlot(site.layerId, s),
           blueprint: null,
           ramp: null,
           bornStep: 0,

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StageTransitionError } from '../base/errors.ts';
-import { SeedSlotState } from '../contracts/seed.ts';
+import { dormantSlot, SeedSlotState } from '../contracts/seed.ts';
 import {
   abandon,
   advance,
   clearFaults,
   cull,
-  dormantSlot,
   embargoOver,
   fault,
   fossilize,

@@ -30,26 +30,6 @@ export interface SlotChange {
 /** Unexpected faults in a row that take a seed out. */
 export const MAX_FAULTS = 3;
 
-/** An empty slot. */
-export function dormantSlot(layerId: string, slot: number): SeedSlotState {
-  return {
-    layerId,
-    slot,
-    stage: 'DORMANT',
-    seedId: null,
-    blueprint: null,
-    blendMode: null,
-    alpha: 0,
-    alphaTarget: 0,
-    stageSince: 0,
-    parameters: 0,
-    contribution: null,
-    gradientRatio: null,
-    embargoUntil: 0,
-    faults: 0,
-  };
-}
-
 /**
  * DORMANT to LOADING.
  *

@@ -2,29 +2,13 @@
 import { expect } from 'vitest';
 import { Decision, HeuristicSettings, Observation } from '../contracts/decision.ts';
 import type { HealthSignal } from '../contracts/health.ts';
-import type { SeedSlotState } from '../contracts/seed.ts';
+import { dormantSlot, type SeedSlotState } from '../contracts/seed.ts';
 import { decideHeuristic } from './heuristic-policy.ts';
 
 export const settings = HeuristicSettings.parse({});
 
 export function slotOf(change: Partial<SeedSlotState> = {}): SeedSlotState {
-  return {
-    layerId: 'fc1',
-    slot: 0,
-    stage: 'DORMANT',
-    seedId: null,
-    blueprint: null,
-    blendMode: null,
-    alpha: 0,
-    alphaTarget: 0,
-    stageSince: 0,
-    parameters: 0,
-    contribution: null,
-    gradientRatio: null,
-    embargoUntil: 0,
-    faults: 0,
-    ...change,
-  };
+  return { ...dormantSlot('fc1', 0), ...change };
 }
 
 export function seedIn(stage: SeedSlotState['stage'], change: Partial<SeedSlotState> = {}) {

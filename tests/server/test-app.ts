@@ -5,6 +5,7 @@ import { libraryBlueprint } from '#shared/blueprints/library.ts';
 import { ArtifactManifest } from '#shared/contracts/blueprint.ts';
 import { type Decision, Observation } from '#shared/contracts/decision.ts';
 import { Experiment } from '#shared/contracts/experiment.ts';
+import { dormantSlot } from '#shared/contracts/seed.ts';
 import { silentLogger } from '#shared/nissa/log.ts';
 import { systemClock } from '#shared/platform/clock.ts';
 import { MemoryBlobStorage } from '#shared/platform/memory.ts';
@@ -141,22 +142,7 @@ export function observationOf(layers: number, slots = 1): Observation {
       inFeatures: 64,
       outFeatures: 64,
       parameters: 4160,
-      slots: Array.from({ length: slots }, (_, slot) => ({
-        layerId: `fc${i}`,
-        slot,
-        stage: 'DORMANT',
-        seedId: null,
-        blueprint: null,
-        blendMode: null,
-        alpha: 0,
-        alphaTarget: 0,
-        stageSince: 0,
-        parameters: 0,
-        contribution: null,
-        gradientRatio: null,
-        embargoUntil: 0,
-        faults: 0,
-      })),
+      slots: Array.from({ length: slots }, (_, slot) => dormantSlot(`fc${i}`, slot)),
       offers: [
         { blueprint: 'widen-8', parameters: 1096 },
         { blueprint: 'low-rank-4', parameters: 576 },

@@ -13,7 +13,7 @@ import type {
 import type { RunEvent } from '../../shared/contracts/events.ts';
 import type { Experiment } from '../../shared/contracts/experiment.ts';
 import type { KernelTimes } from '../../shared/contracts/kernel-times.ts';
-import type { SeedSlotState, SeedStage } from '../../shared/contracts/seed.ts';
+import { dormantSlot, type SeedSlotState, type SeedStage } from '../../shared/contracts/seed.ts';
 import type { ServiceStatus } from '../../shared/contracts/services.ts';
 import type { EnginePort } from '../engine-client.ts';
 
@@ -370,23 +370,7 @@ function stageAt(step: number): SeedStage {
 }
 
 function slot(layerId: string, index: number, change: Partial<SeedSlotState>): SeedSlotState {
-  return {
-    layerId,
-    slot: index,
-    stage: 'DORMANT',
-    seedId: null,
-    blueprint: null,
-    blendMode: null,
-    alpha: 0,
-    alphaTarget: 0,
-    stageSince: 0,
-    parameters: 0,
-    contribution: null,
-    gradientRatio: null,
-    embargoUntil: 0,
-    faults: 0,
-    ...change,
-  };
+  return { ...dormantSlot(layerId, index), ...change };
 }
 
 function layersAt(step: number): LayerReport[] {
