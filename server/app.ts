@@ -33,6 +33,8 @@ import { uploadRoutes } from './urza/upload-routes.ts';
 
 /** Paths behind the bearer token; the page and the health checks are open. */
 const GUARDED = ['/api/*', '/internal/*', '/metrics'];
+/** Paths with a limit of requests: those, and the check that asks every service. */
+const LIMITED = [...GUARDED, '/readyz'];
 const OWN_BODY = /^\/api\/v1\/(blobs\/|uploads\/[^/]+$)/;
 const API_PATH = /^\/(api|internal|metrics|openapi\.json)(\/|$)/;
 
@@ -54,13 +56,13 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const app = createRouter();
   app.use(observe(deps), securityHeaders(), originGuard(deps.hosts));
-  for (const path of GUARDED) {
+  for (const path of LIMITED) {
     app.use(
       path,
       rateLimit(deps.clock, limits.requestsPerSecond, limits.requestBurst, deps.trustedProxy),
     );
-    app.use(path, bearerAuth(deps.tokens));
   }
+  for (const path of GUARDED) app.use(path, bearerAuth(deps.tokens));
   for (const path of ['/api/*', '/internal/*']) {
     app.use(path, startDeadline(deps.clock), async (c, next) => {
       if (deps.draining.aborted) {

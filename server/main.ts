@@ -11,6 +11,7 @@ import {
   isLoopback,
   maskConfig,
   parseConfig,
+  secretsOf,
 } from '#shared/contracts/config.ts';
 import { createLogger, type Logger } from '#shared/nissa/log.ts';
 import { systemClock } from '#shared/platform/clock.ts';
@@ -90,6 +91,7 @@ async function serve(config: Config): Promise<number> {
     level: config.LOG_LEVEL,
     write: (line) => console.error(line),
     wallTime: clock.wallTime,
+    secrets: secretsOf(config),
   });
   const stop = new AbortController();
   // The engines of the other profile are not even loaded.

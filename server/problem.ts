@@ -19,7 +19,6 @@ const PROBLEMS = {
   unauthorized: { status: 401, title: 'A bearer token is needed', retryable: false },
   forbidden: { status: 403, title: 'The request is not allowed', retryable: false },
   'not-found': { status: 404, title: 'There is no such thing', retryable: false },
-  'method-not-allowed': { status: 405, title: 'The method is not allowed', retryable: false },
   'body-timeout': { status: 408, title: 'The body came too slowly', retryable: true },
   conflict: { status: 409, title: 'The id names something else', retryable: false },
   'event-gap': { status: 409, title: 'Events are missing', retryable: false },
@@ -107,6 +106,10 @@ function asProblem(error: unknown): ProblemError | null {
     return new ProblemError('unavailable', detail, { retryAfterMs: 1000 });
   }
   if (error instanceof InputError) return new ProblemError('validation', error.message);
+  // A body is parsed at any depth, but written again only as deep as the stack is.
+  if (error instanceof RangeError && /call stack/i.test(error.message)) {
+    return new ProblemError('validation', 'Cannot take the body: it is nested too deeply');
+  }
   if (!(error instanceof HTTPException)) return null;
   const name = {
     400: 'bad-request',
@@ -126,7 +129,7 @@ function problemResponse(c: Context<AppEnv>, error: ProblemError): Response {
     title,
     status,
     detail: error.message,
-    instance: new URL(c.req.url).pathname,
+    instance: c.req.path,
     request_id: c.var.requestId,
     retryable,
     ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),

@@ -60,7 +60,7 @@ describe('staticFiles()', () => {
     const digest = await crypto.subtle.digest('SHA-256', utf8('let a = 1;'));
     const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
     const policy = response.headers.get('content-security-policy') ?? '';
-    expect(policy).toContain(`script-src 'self' 'sha256-${hash}' 'wasm-unsafe-eval'`);
+    expect(policy).toContain(`script-src 'self' 'sha256-${hash}'`);
     expect(policy).not.toMatch(/script-src[^;]*unsafe-inline/);
     expect(policy).toContain("default-src 'none'");
   });

@@ -1,8 +1,8 @@
 /**
  * Writes the JSON Schemas in experiments/ from the Zod contracts, for editors.
  *
- *   npx deno run -A tools/generate-schema.ts            write them
- *   npx deno run -A tools/generate-schema.ts --check    exit with 1 when one is out of date
+ *   npx deno run --allow-read --allow-write=experiments tools/generate-schema.ts    write them
+ *   npx deno run --allow-read tools/generate-schema.ts --check    exit with 1 when one is out of date
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
@@ -28,7 +28,7 @@ for (const [path, schema, contract] of SCHEMAS) {
   const stored = await readFile(target, 'utf8').catch(() => '');
   if (stored !== current) {
     console.error(
-      `${path} does not match ${contract}; run: npx deno run -A tools/generate-schema.ts`,
+      `${path} does not match ${contract}; run: npx deno run --allow-read --allow-write=experiments tools/generate-schema.ts`,
     );
     process.exitCode = 1;
   }

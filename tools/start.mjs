@@ -28,6 +28,16 @@ export const ENVIRONMENT = [
   'LOG_LEVEL',
 ];
 
+/** What an address without a port means; Deno would take it for every port of that host. */
+const DEFAULT_PORTS = {
+  'http:': 80,
+  'https:': 443,
+  'redis:': 6379,
+  'rediss:': 6379,
+  'postgres:': 5432,
+  'postgresql:': 5432,
+};
+
 /** host:port of the services that the environment names. */
 function services(env) {
   const urls = ['URZA_URL', 'TAMIYO_URL', 'REDIS_URL', 'S3_ENDPOINT', 'DATABASE_URL'];
@@ -35,8 +45,9 @@ function services(env) {
     .map((name) => env[name])
     .filter((url) => url && URL.canParse(url) && new URL(url).hostname !== '')
     .map((url) => {
-      const { hostname, port } = new URL(url);
-      return port ? `${hostname}:${port}` : hostname;
+      const { protocol, hostname, port } = new URL(url);
+      const usual = DEFAULT_PORTS[protocol];
+      return port || usual ? `${hostname}:${port || usual}` : hostname;
     });
 }
 

@@ -27,6 +27,16 @@ describe('serverPermissions()', () => {
     const env = { URZA_URL: 'http://urza:9000/x', TAMIYO_URL: 'nonsense', S3_ENDPOINT: '' };
     expect(net({ env })).toBe('--allow-net=127.0.0.1:8787,urza:9000');
   });
+
+  test('means one port of a service, also where its address names none', () => {
+    const env = {
+      ...{ DATABASE_URL: 'postgres://u:p@db/esper', REDIS_URL: 'rediss://redis' },
+      ...{ S3_ENDPOINT: 'https://s3.example', URZA_URL: 'http://[::1]/' },
+    };
+    expect(net({ env })).toBe(
+      '--allow-net=127.0.0.1:8787,[::1]:80,redis:6379,s3.example:443,db:5432',
+    );
+  });
 });
 
 test('isStale() notices a missing build, a newer source and a removed one', () => {

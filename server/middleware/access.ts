@@ -4,11 +4,15 @@ import type { AppDeps, AppEnv } from '../deps.ts';
 import { ProblemError } from '../problem.ts';
 
 /**
- * Refuses requests under a foreign host name (DNS rebinding) and writes that another site's page
- * sends, which a browser would deliver even though that page cannot read the answer.
+ * Refuses requests under a foreign host name (DNS rebinding), and what another site's page sends,
+ * which a browser would deliver even though that page cannot read the answer: writes change things,
+ * and reads of the API could take every place for event streams.
  */
 export function originGuard(hosts: readonly string[] | null): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
+    if (!URL.canParse(c.req.url)) {
+      throw new ProblemError('bad-request', 'The Host header or the address cannot be read');
+    }
     const url = new URL(c.req.url);
     if (hosts && !hosts.includes(url.hostname)) {
       throw new ProblemError(
@@ -21,6 +25,11 @@ export function originGuard(hosts: readonly string[] | null): MiddlewareHandler<
     // Compared without the scheme: a proxy in front may end TLS.
     if (!isRead && origin !== undefined && hostOf(origin) !== url.host) {
       throw new ProblemError('forbidden', `Cannot take a write from a page of "${origin}"`);
+    }
+    // Following a link is not such a request: a person sees where it leads.
+    const isForeign = c.req.header('sec-fetch-site') === 'cross-site';
+    if (isForeign && c.req.header('sec-fetch-mode') !== 'navigate') {
+      throw new ProblemError('forbidden', 'Cannot answer to a page of another site');
     }
     await next();
   };

@@ -14,25 +14,36 @@ export type Tokens = Partial<Readonly<Record<Scope, string>>> | null;
 
 /** What a request needs: admin for what concerns operators, worker for leases. */
 export function scopeFor(method: string, path: string): Scope {
-  if (path.startsWith('/internal/v1/jobs')) return 'worker';
+  if (path.startsWith('/internal/v1/jobs/')) return 'worker';
   if (path.startsWith('/internal/')) return 'admin';
   if (/^\/api\/v1\/kernels\/[^/]+\/revocation$/.test(path)) return 'admin';
   return method === 'GET' || method === 'HEAD' ? 'read' : 'write';
 }
 
-/** Asks for `Authorization: Bearer` and checks what it allows. */
-export function bearerAuth(tokens: Tokens): MiddlewareHandler<AppEnv> {
+/**
+ * @returns What an `Authorization` header allows: null for one that names no known token, and
+ *   everything where there are no tokens.
+ */
+export function scopeReader(tokens: Tokens): (authorization?: string) => Promise<Scope | null> {
   const known = SCOPES.flatMap((scope) => {
     const token = tokens?.[scope];
     return token === undefined ? [] : [{ scope, digest: digest(token) }];
   });
-  return async (c, next) => {
-    if (known.length === 0) return await next();
-    const given = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
-    const actual = await digest(given);
+  return async (authorization = '') => {
+    if (known.length === 0) return 'admin';
+    const actual = await digest(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '');
     let scope: Scope | null = null;
     // All are compared, so that the time says nothing about which one it was.
     for (const one of known) if (isEqual(await one.digest, actual)) scope = one.scope;
+    return scope;
+  };
+}
+
+/** Asks for `Authorization: Bearer` and checks what it allows. */
+export function bearerAuth(tokens: Tokens): MiddlewareHandler<AppEnv> {
+  const scopeOf = scopeReader(tokens);
+  return async (c, next) => {
+    const scope = await scopeOf(c.req.header('authorization'));
     if (scope === null) {
       throw new ProblemError('unauthorized', 'Cannot go on without a valid bearer token', {
         headers: { 'WWW-Authenticate': 'Bearer realm="esper"' },

@@ -9,7 +9,7 @@ export function contentSecurityPolicy(extraSources: readonly string[] = []): str
   const own = ["'self'", ...extraSources].join(' ');
   return [
     "default-src 'none'",
-    `script-src ${own} 'wasm-unsafe-eval'`,
+    `script-src ${own}`,
     `style-src ${own}`,
     // Charts place themselves through style attributes.
     "style-src-attr 'unsafe-inline'",

@@ -4,6 +4,7 @@ import { messageOf } from '#shared/base/errors.ts';
 import { DatabaseStats, Health, Readiness } from '#shared/contracts/api.ts';
 import { withTimeLimit } from '#shared/resilience/time-limit.ts';
 import type { AppDeps } from '../deps.ts';
+import { scopeReader } from '../middleware/scopes.ts';
 import { createRouter, json, problems } from '../openapi.ts';
 
 const CHECK_MS = 2000;
@@ -40,10 +41,11 @@ const statsRoute = createRoute({
 });
 
 export function nissaRoutes(deps: AppDeps) {
-  const { meta, blobs, messages, jobs, clock, metrics, version, profile, services, draining } =
-    deps;
+  const { meta, blobs, messages, jobs, clock, metrics, log, tokens } = deps;
+  const { version, profile, services, draining } = deps;
   const router = createRouter();
   const startedAt = clock.now();
+  const scopeOf = scopeReader(tokens);
 
   const check = async (name: string, ping: () => Promise<unknown>) => {
     const started = clock.now();
@@ -64,9 +66,16 @@ export function nissaRoutes(deps: AppDeps) {
       check('jobs', () => jobs.counts()),
     ]);
     const isOk = checks.every(({ ok }) => ok);
+    for (const { name, detail } of checks) if (detail) log.warn('not ready', { name, detail });
+    // Anyone may ask; addresses, and what drivers say, are for those with a token.
+    const isTrusted = (await scopeOf(c.req.header('authorization'))) !== null;
+    const hidden = 'failed; the log of the server says why';
+    const shown = isTrusted
+      ? { checks, services: services() }
+      : { checks: checks.map((one) => ({ ...one, detail: one.detail && hidden })), services: [] };
     const status = draining.aborted ? 'draining' : isOk ? 'ready' : 'failed';
     const uptime_s = (clock.now() - startedAt) / 1000;
-    const body = { status, version, profile, uptime_s, checks, services: services() } as const;
+    const body = { status, version, profile, uptime_s, ...shown } as const;
     c.header('Cache-Control', 'no-store');
     return status === 'ready' ? c.json(body, 200) : c.json(body, 503);
   });

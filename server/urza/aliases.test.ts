@@ -77,6 +77,22 @@ describe('kernels nobody should run', () => {
     expect(body.errors[0].detail).toContain('line 2');
   });
 
+  it('are asked for again by caches, since they may be withdrawn', async () => {
+    const { send, body } = await withKernel('// nothing');
+    const tags: [string, string][] = [];
+    for (const path of [`/api/v1/kernels/${body.id}`, `/api/v1/kernels/${body.id}/binary`]) {
+      const first = await send('GET', path);
+      expect(first.headers.get('cache-control')).toBe('private, no-cache');
+      const etag = first.headers.get('etag') ?? '';
+      expect((await send('GET', path, undefined, { 'if-none-match': etag })).status).toBe(304);
+      tags.push([path, etag]);
+    }
+    await send('PUT', `/api/v1/kernels/${body.id}/revocation`, { reason: 'wrong' });
+    for (const [path, etag] of tags) {
+      expect((await send('GET', path, undefined, { 'if-none-match': etag })).status).toBe(410);
+    }
+  });
+
   it('answer 410 once they were withdrawn, with the first reason', async () => {
     const { send, body } = await withKernel('// nothing');
     const path = `/api/v1/kernels/${body.id}`;

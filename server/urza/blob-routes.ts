@@ -2,12 +2,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { CorruptDataError } from '#shared/base/errors.ts';
 import { BlobReceipt, Digest, MAX_BLOB_BYTES } from '#shared/contracts/api.ts';
-import { Bulkhead, BulkheadFullError } from '#shared/resilience/bulkhead.ts';
 import { type AppDeps, DEFAULT_LIMITS } from '../deps.ts';
 import { IMMUTABLE, isUnchanged } from '../etag.ts';
+import { bodyPlaces } from '../middleware/body-places.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { createRouter, json, problems } from '../openapi.ts';
-import { notFound, ProblemError } from '../problem.ts';
+import { notFound } from '../problem.ts';
 import { DigestMismatchError } from '../storage/ports.ts';
 
 const params = z.object({ sha256: Digest });
@@ -42,19 +42,11 @@ const getRoute = createRoute({
 export function blobRoutes({ blobs, clock, metrics, limits }: AppDeps) {
   const router = createRouter();
   const { uploads, bodyMs } = { ...DEFAULT_LIMITS, ...limits };
-  // Before the body is read: waiting uploads must not hold their bytes in memory.
-  const places = new Bulkhead(uploads, uploads * 8);
-  router.put('/api/v1/blobs/:sha256', async (c, next) => {
-    const leave = await places.enter().catch((error: unknown) => {
-      if (!(error instanceof BulkheadFullError)) throw error;
-      throw new ProblemError('busy', 'Too many uploads at once', { retryAfterMs: 1000 });
-    });
-    try {
-      await readBody(clock, MAX_BLOB_BYTES, bodyMs * 4)(c, next);
-    } finally {
-      leave();
-    }
-  });
+  router.put(
+    '/api/v1/blobs/:sha256',
+    bodyPlaces(uploads),
+    readBody(clock, MAX_BLOB_BYTES, bodyMs * 4),
+  );
 
   router.openapi(putRoute, async (c) => {
     const { sha256 } = c.req.valid('param');

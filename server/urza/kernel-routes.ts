@@ -9,7 +9,7 @@ import { ArtifactManifest } from '#shared/contracts/blueprint.ts';
 import { lintWgsl } from '#shared/tezzeret/wgsl-lint.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { AppDeps } from '../deps.ts';
-import { IMMUTABLE, isUnchanged } from '../etag.ts';
+import { isUnchanged } from '../etag.ts';
 import { createRouter, IdParam, json, jsonBody, problems } from '../openapi.ts';
 import { notFound, ProblemError } from '../problem.ts';
 import type { BlobStore, StoredRecord } from '../storage/ports.ts';
@@ -70,6 +70,9 @@ const revokeRoute = createRoute({
 });
 
 const REVOKED = 'revoked-kernel';
+
+/** A kernel never changes, but it may be withdrawn: a cache has to ask before it gives it out. */
+const REVALIDATE = 'private, no-cache';
 
 export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
   const router = createRouter();
@@ -133,7 +136,7 @@ export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
     const record = await find(id);
     const etag = `"${id}"`;
     c.header('ETag', etag);
-    c.header('Cache-Control', IMMUTABLE);
+    c.header('Cache-Control', REVALIDATE);
     if (isUnchanged(c.req.header('if-none-match'), etag)) return c.body(null, 304);
     return c.json(present(record), 200);
   });
@@ -149,7 +152,7 @@ export function kernelRoutes({ meta, blobs, clock }: AppDeps) {
     if (!bytes) throw new CorruptDataError(`The WGSL of kernel ${id} is lost; upload it again`);
     const etag = `"${manifest.wgslSha256}"`;
     c.header('ETag', etag);
-    c.header('Cache-Control', IMMUTABLE);
+    c.header('Cache-Control', REVALIDATE);
     if (isUnchanged(c.req.header('if-none-match'), etag)) return c.body(null, 304);
     c.header('Content-Type', 'text/wgsl; charset=utf-8');
     return c.body(bytes, 200);

@@ -16,6 +16,7 @@ import {
   UploadState,
 } from '#shared/contracts/api-uploads.ts';
 import { type AppDeps, DEFAULT_LIMITS } from '../deps.ts';
+import { bodyPlaces } from '../middleware/body-places.ts';
 import { readBody } from '../middleware/read-body.ts';
 import { createRouter, json, jsonBody, problems } from '../openapi.ts';
 import { notFound, ProblemError } from '../problem.ts';
@@ -41,7 +42,7 @@ const patchRoute = createRoute({
     headers: z.object({ 'content-range': z.string().max(64) }),
     body: { required: true, content: binary },
   },
-  responses: { 202: json(UploadState, 'Stored'), ...problems(400, 404, 413, 416, 422, 507) },
+  responses: { 202: json(UploadState, 'Stored'), ...problems(400, 404, 413, 416, 422, 503, 507) },
 });
 
 const getRoute = createRoute({
@@ -60,7 +61,7 @@ const putRoute = createRoute({
   responses: {
     200: json(BlobReceipt, 'The same bytes were stored already'),
     201: json(BlobReceipt, 'Stored'),
-    ...problems(404, 416, 422, 507),
+    ...problems(404, 416, 422, 503, 507),
   },
 });
 
@@ -75,8 +76,11 @@ const deleteRoute = createRoute({
 export function uploadRoutes({ blobs, pieces, clock, metrics, limits }: AppDeps) {
   const router = createRouter();
   const store = new PieceStore(pieces);
-  const { bodyMs } = { ...DEFAULT_LIMITS, ...limits };
-  router.patch('/api/v1/uploads/:id', readBody(clock, MAX_CHUNK_BYTES, bodyMs * 2));
+  const { uploads, bodyMs } = { ...DEFAULT_LIMITS, ...limits };
+  // Closing joins the pieces in memory, so it takes a place like a piece that comes.
+  const places = bodyPlaces(uploads);
+  router.patch('/api/v1/uploads/:id', places, readBody(clock, MAX_CHUNK_BYTES, bodyMs * 2));
+  router.put('/api/v1/uploads/:id', places);
 
   const find = async (id: string): Promise<UploadState> => {
     const state = await store.state(id);

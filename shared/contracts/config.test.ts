@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../base/errors.ts';
-import { ENVIRONMENT_NAMES, isLoopback, maskConfig, parseConfig } from './config.ts';
+import { ENVIRONMENT_NAMES, isLoopback, maskConfig, parseConfig, secretsOf } from './config.ts';
 
 describe('parseConfig()', () => {
   it('gives the embedded defaults on an empty environment', () => {
@@ -67,6 +67,32 @@ describe('isLoopback()', () => {
     for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.org', 'localhost.evil']) {
       expect(isLoopback(host)).toBe(false);
     }
+  });
+});
+
+describe('secretsOf()', () => {
+  it('names every secret, passwords of URLs as given and decoded', () => {
+    const config = parseConfig({
+      ESPER_TOKEN: 'a-token-of-the-server',
+      ESPER_READ_TOKEN: 'a-token-that-reads',
+      S3_ACCESS_KEY: 'esper:test',
+      S3_SECRET_KEY: 'key-of-s3',
+      DATABASE_URL: 'postgres://esper:p%40ss@db:5432/esper',
+      REDIS_URL: 'redis://:100%zz@redis:6379',
+      URZA_URL: 'http://urza:9000/a@b',
+    });
+    expect(secretsOf(config).sort()).toEqual([
+      '100%zz',
+      'a-token-of-the-server',
+      'a-token-that-reads',
+      'key-of-s3',
+      'p%40ss',
+      'p@ss',
+    ]);
+  });
+
+  it('is empty without secrets, and leaves out what is too short to hide', () => {
+    expect(secretsOf(parseConfig({ DATABASE_URL: 'postgres://esper:abc@db/esper' }))).toEqual([]);
   });
 });
 

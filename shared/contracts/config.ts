@@ -155,6 +155,33 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 
 const SECRETS = new Set<string>([...TOKENS, 'S3_ACCESS_KEY', 'S3_SECRET_KEY']);
 
+/** Shorter ones would blank out half a log. */
+const MIN_HIDDEN = 4;
+
+/**
+ * The secrets in use, for a log that must not hold them: tokens, the key of S3, and passwords
+ * inside URLs, as they stand there and decoded.
+ */
+export function secretsOf(config: Config): string[] {
+  const found: string[] = [];
+  for (const name of ENVIRONMENT_NAMES) {
+    const value = config[name as keyof Config];
+    if (typeof value !== 'string') continue;
+    if (SECRETS.has(name) && name !== 'S3_ACCESS_KEY') found.push(value);
+    const password = /^[a-z]+:\/\/[^/?#@]*?:([^/?#]*)@/.exec(value)?.[1] ?? '';
+    found.push(password, decoded(password));
+  }
+  return [...new Set(found)].filter((secret) => secret.length >= MIN_HIDDEN);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The configuration for people to read: secrets, and passwords inside URLs, become `***`. */
 export function maskConfig(config: Config): Record<string, string | number | null> {
   const masked: Record<string, string | number | null> = {};

@@ -159,7 +159,7 @@ describe('what ships', () => {
     }
   });
 
-  it('the stored schema is the contract (npx deno run -A tools/generate-schema.ts writes it)', () => {
+  it('the stored schema is the contract (tools/generate-schema.ts writes it)', () => {
     const stored: unknown = JSON.parse(
       readFileSync(new URL('experiment.schema.json', folder), 'utf8'),
     );

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel } from './log.ts';
 
-function capture(level: LogLevel = 'info') {
+function capture(level: LogLevel = 'info', secrets: string[] = []) {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
-  const logger = createLogger({ level, write, wallTime: () => 0 });
+  const logger = createLogger({ level, write, wallTime: () => 0, secrets });
   return { logger, records: () => lines.map((line) => JSON.parse(line)) };
 }
 
@@ -30,6 +30,19 @@ describe('createLogger()', () => {
     logger.warn('c');
     logger.error('d');
     expect(records().map((record) => record.message)).toEqual(['c', 'd']);
+  });
+
+  it('hides known secrets in every text, and in children of the logger', () => {
+    const { logger, records } = capture('info', ['p"ss word', 'token-of-sixteen']);
+    const error = new Error('password "p"ss word" is wrong', { cause: ['token-of-sixteen'] });
+    logger.child({ url: 'http://u:p"ss word@db' }).warn('with token-of-sixteen', { error });
+    const text = JSON.stringify(records());
+    expect(text).not.toContain('ss word');
+    expect(text).not.toContain('token-of-sixteen');
+    expect(records()[0]).toMatchObject({
+      ...{ message: 'with ***', url: 'http://u:***@db' },
+      error: { name: 'Error', message: 'password "***" is wrong', cause: ['***'] },
+    });
   });
 
   it('hides secrets at any depth and keeps the causes of errors', () => {
