@@ -9,32 +9,24 @@
 import type { Blueprint } from '../contracts/blueprint.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { BlendMode } from '../contracts/seed.ts';
-import { scheduleColumns } from '../engine/kernels/control.ts';
-import type { DeviceBuffer, Executable } from '../engine/plan/backend.ts';
-import { Graph } from '../engine/plan/graph.ts';
-import { makePlan } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
-import {
-  addOptimizer,
-  alphaColumns,
-  batchOf,
-  controlTensor,
-  evaluationForward,
-  type Topology,
-  trainingGraph,
-} from '../kasmina/growing-network.ts';
 import type { GraftedSeed } from '../kasmina/kasmina-layer.ts';
-import { addLoss } from '../nn/losses.ts';
-import { ControlBuffer } from './control-buffer.ts';
-import { MAX_CHUNK, type NetworkRuntime } from './network-runtime.ts';
 import {
-  fillRow,
-  type ParameterGroup,
-  type ScheduleRow,
-  scheduleGroupOf,
-  scheduleGroups,
-} from './schedule.ts';
-import { ARENA_BUFFERS, TrainingArena } from './training-arena.ts';
+  disposePlan,
+  type EvaluationPlan,
+  MAX_CHUNK,
+  METRICS,
+  metricsOf,
+  prepareEvaluation,
+  prepareTraining,
+  type TrainingPlan,
+} from './network-plans.ts';
+import type { NetworkRuntime } from './network-runtime.ts';
+import { fillRow, type ParameterGroup, type ScheduleRow } from './schedule.ts';
+import { ARENA_BUFFERS, type TrainingArena } from './training-arena.ts';
+
+/** Fewest rows of a batch of the comparison, where the data have as many. */
+const MIN_EVALUATION_BATCH = 64;
 
 export interface TrialCandidate {
   /** Names the seed's parameters: the same candidate keeps them from plan to plan. */
@@ -45,45 +37,41 @@ export interface TrialCandidate {
   blendMode: BlendMode;
 }
 
-interface Part {
-  executable: Executable;
-  control: ControlBuffer;
-  metrics: DeviceBuffer;
-}
-
 export class TrialNetwork {
   readonly candidates: readonly TrialCandidate[];
   /** Rows of the validation part, on which branches are compared. */
   readonly rows: number;
   #runtime: NetworkRuntime;
   #experiment: Experiment;
-  #arena: TrainingArena;
   #groups: readonly ParameterGroup[];
   #columns: number;
-  #training: Part;
-  #evaluation: Part & { batches: number };
+  #training: TrainingPlan;
+  #evaluation: EvaluationPlan;
 
   private constructor(
     runtime: NetworkRuntime,
     experiment: Experiment,
     candidates: readonly TrialCandidate[],
     made: {
-      arena: TrainingArena;
       groups: readonly ParameterGroup[];
       columns: number;
-      training: Part;
-      evaluation: Part & { batches: number; rows: number };
+      training: TrainingPlan;
+      evaluation: EvaluationPlan;
+      rows: number;
     },
   ) {
     this.#runtime = runtime;
     this.#experiment = experiment;
     this.candidates = candidates;
-    this.#arena = made.arena;
     this.#groups = made.groups;
     this.#columns = made.columns;
     this.#training = made.training;
     this.#evaluation = made.evaluation;
-    this.rows = made.evaluation.rows;
+    this.rows = made.rows;
+  }
+
+  get #arena(): TrainingArena {
+    return this.#training.arena;
   }
 
   /**
@@ -119,38 +107,20 @@ export class TrialNetwork {
     ];
     const topology = { ...runtime.topology, seeds };
     const points = candidates.length + 1;
-    const { labelSmoothing, loss, microBatches, optimizer } = experiment;
-    const data = runtime.dataOf('train');
-    const source = { ...data.rows, batch: experiment.batchSize, mode: 'shuffle' } as const;
-    const options = { smoothing: labelSmoothing, microBatches };
-    const graph = trainingGraph(topology, source, loss, options);
-    const layout = addOptimizer(graph, optimizer, seeds);
-    const plan = makePlan('trial', graph.graph, points);
-    const arena = new TrainingArena(backend, layout, points, {
-      groupOf: (p) => scheduleGroupOf(p, optimizer),
-      states: graph.states,
-    });
-    const width = scheduleColumns(alphaColumns(seeds), scheduleGroups(groups.length, optimizer));
-    // Every branch draws the batches and the dropout of the run's replica 0.
-    const drawn = new Array<number>(points).fill(runtime.seeds[0]!);
-    const control = new ControlBuffer(backend, MAX_CHUNK, width, drawn);
-    const metrics = backend.createBuffer('trial_metrics', MAX_CHUNK * points * 4);
-    const training = {
-      control,
-      metrics,
-      executable: await backend.prepare(plan, {
-        buffers: {
-          ...arena.buffers,
-          control: control.buffer,
-          metrics,
-          ...data.buffers,
-        },
-        scheduleBase: control.scheduleBase,
-        scheduleColumns: width,
-      }),
+    const data = runtime.dataOf('validation');
+    const owner = {
+      ...{ backend, experiment, topology },
+      // Every branch draws the batches and the dropout of the run's replica 0.
+      ...{ name: 'trial', data: runtime.dataOf('train') },
+      seeds: new Array<number>(points).fill(runtime.seeds[0]!),
     };
-    const evaluation = await makeEvaluation(runtime, experiment, topology, arena, points);
-    const made = { arena, groups, columns, training, evaluation };
+    const training = await prepareTraining(owner, groups.length);
+    const evaluation = await prepareEvaluation(
+      { ...owner, name: 'trial-evaluate', data },
+      training.arena,
+      MIN_EVALUATION_BATCH,
+    );
+    const made = { groups, columns, training, evaluation, rows: data.size };
     const network = new TrialNetwork(runtime, experiment, candidates, made);
     network.#carry(before);
     return network;
@@ -230,17 +200,8 @@ export class TrialNetwork {
       out.set(this.#alphas(alphas, point), at);
     });
     backend.run(executable, batches);
-    const table = await backend.readFloats(metrics, 0, batches * points * 4);
-    return Array.from({ length: points }, (_, p) => {
-      let loss = 0;
-      let count = 0;
-      for (let b = 0; b < batches; b++) {
-        const at = (b * points + p) * 4;
-        loss += table[at]! * table[at + 2]!;
-        count += table[at + 2]!;
-      }
-      return loss / count;
-    });
+    const table = await backend.readFloats(metrics, 0, batches * points * METRICS);
+    return metricsOf(table, batches, points).loss;
   }
 
   #alphas(own: readonly number[], point: number): number[] {
@@ -255,47 +216,7 @@ export class TrialNetwork {
 
   dispose(): void {
     const { backend } = this.#runtime;
-    for (const { control, executable, metrics } of [this.#training, this.#evaluation]) {
-      executable.dispose();
-      control.dispose();
-      backend.destroyBuffer(metrics);
-    }
+    for (const plan of [this.#training, this.#evaluation]) disposePlan(backend, plan);
     this.#arena.dispose();
   }
-}
-
-async function makeEvaluation(
-  runtime: NetworkRuntime,
-  experiment: Experiment,
-  topology: Topology,
-  arena: TrainingArena,
-  points: number,
-) {
-  const { backend } = runtime;
-  const data = runtime.dataOf('validation');
-  const batch = Math.min(data.size, Math.max(64, Math.ceil(data.size / MAX_CHUNK)));
-  const batches = Math.ceil(data.size / batch);
-  const graph = new Graph();
-  const tensor = controlTensor(graph);
-  const source = { ...data.rows, batch, mode: 'sequential' } as const;
-  const { x, labels } = batchOf(graph, tensor, topology.input, source);
-  const { logits } = evaluationForward(graph, tensor, topology, x);
-  const { rows } = addLoss(graph, experiment.loss, logits, labels);
-  const table = graph.create('metrics', [4], { role: 'external', replicated: false });
-  graph.apply('metrics_reduce', [rows, tensor, table]);
-  const plan = makePlan('trial-evaluate', graph, points, {}, arena);
-  const columns = scheduleColumns(alphaColumns(topology.seeds), 0);
-  const control = new ControlBuffer(backend, batches, columns, new Array<number>(points).fill(0));
-  const metrics = backend.createBuffer('trial_losses', batches * points * 4);
-  const executable = await backend.prepare(plan, {
-    buffers: {
-      ...arena.buffers,
-      control: control.buffer,
-      metrics,
-      ...data.buffers,
-    },
-    scheduleBase: control.scheduleBase,
-    scheduleColumns: columns,
-  });
-  return { executable, control, metrics, batches, rows: data.size };
 }
