@@ -65,6 +65,13 @@ describe('staticFiles()', () => {
     expect(policy).toContain("default-src 'none'");
   });
 
+  it('says 404 for an address that cannot be decoded', async () => {
+    const { app } = createTestApp({ assets: async () => null });
+    expect(assetPath('/%zz')).toBeNull();
+    expect((await app.request('/%zz.js')).status).toBe(404);
+    expect((await app.request('/%2e%2e/x.js')).status).toBe(404);
+  });
+
   it('never leads out of the folder', () => {
     const segment = fc.constantFrom(
       '..',

@@ -131,6 +131,18 @@ describe('/api/v1/jobs', () => {
     });
   });
 
+  it('queues a job also when it cannot be announced', async () => {
+    const { send, deps } = createTestApp();
+    deps.messages.publish = async () => {
+      throw new Error('the log of messages is away');
+    };
+    const spec = { kind: 'experiment', experiment };
+    const response = await send('POST', '/api/v1/jobs', spec);
+    expect(response.status).toBe(201);
+    const { id } = await response.json();
+    expect((await deps.jobs.get(id))?.state).toBe('queued');
+  });
+
   it('puts jobs of vanished workers back even if nobody asks', async () => {
     const { submit, claim, deps, clock, send } = setUp();
     const { id } = await (await submit(compile())).json();

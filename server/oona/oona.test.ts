@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createLogger } from '#shared/nissa/log.ts';
 import { ManualClock } from '#shared/platform/clock.ts';
 import { createTestApp } from '../../tests/server/test-app.ts';
 
@@ -104,6 +105,21 @@ describe('/api/v1/topics', () => {
     expect(await claim('c3')).toEqual([]);
     const dead = await (await send('GET', `${group}/dead`)).json();
     expect(dead.items.map(({ body }: { body: number }) => body)).toEqual([1, 2]);
+  });
+
+  it('ends, with a record in the log, when the messages cannot be read', async () => {
+    const errors: string[] = [];
+    const log = createLogger({
+      ...{ level: 'error', wallTime: () => 0 },
+      write: (line) => void errors.push(JSON.parse(line).message),
+    });
+    const app = setUp({ log });
+    app.deps.messages.read = async () => {
+      throw new Error('the log is away');
+    };
+    const text = await (await open(app)).text();
+    expect(text).toMatch(/^event: open/);
+    expect(errors).toEqual(['message stream failed']);
   });
 
   it('bounds the streams, keeps quiet ones alive and ends them when the server stops', async () => {

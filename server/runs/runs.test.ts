@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RunDetail } from '#shared/contracts/api.ts';
+import { createLogger } from '#shared/nissa/log.ts';
+import { ManualClock } from '#shared/platform/clock.ts';
 import { createTestApp, finish, newRun, notices } from '../../tests/server/test-app.ts';
 
 type TestApp = ReturnType<typeof createTestApp>;
@@ -173,6 +175,41 @@ describe('GET /api/v1/runs/{id}/events as a stream', () => {
       if (event === undefined) messages.push(JSON.parse(data).message ?? 'finish');
     }
     expect(messages).toEqual(['event 0', 'again 1', 'finish']);
+  });
+
+  it('ends, with a record in the log, when the store fails, and can be resumed', async () => {
+    const errors: string[] = [];
+    const log = createLogger({
+      ...{ level: 'error', wallTime: () => 0 },
+      write: (line) => void errors.push(JSON.parse(line).message),
+    });
+    const test = createTestApp({ log });
+    await test.send('POST', '/api/v1/runs', newRun('r'));
+    await append(test, 'r', notices(0, 0));
+    const events = sentEvents(await stream(test, 'r'));
+    expect((await events.next()).value).toMatchObject({ id: '0.0' });
+    const { read } = test.deps.meta.runs;
+    test.deps.meta.runs.read = async () => {
+      throw new Error('the database is away');
+    };
+    await append(test, 'r', notices(1, 1));
+    expect((await events.next()).done).toBe(true);
+    expect(errors).toEqual(['event stream failed']);
+    test.deps.meta.runs.read = read;
+    const resumed = sentEvents(await stream(test, 'r', '0.0'));
+    expect((await resumed.next()).value).toMatchObject({ id: '0.1' });
+    await resumed.return(undefined);
+  });
+
+  it('keeps a quiet stream alive', async () => {
+    const clock = new ManualClock();
+    const test = createTestApp({ clock });
+    await test.send('POST', '/api/v1/runs', newRun('r'));
+    const text = (await stream(test, 'r')).text();
+    await clock.advance(31_000);
+    test.stop.abort();
+    await clock.advance(1);
+    expect((await text).match(/: keep-alive/g)).toHaveLength(2);
   });
 
   it('ends when the server stops', async () => {

@@ -17,10 +17,10 @@ import { stat } from 'node:fs/promises';
 import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
 import { InputError, messageOf, StorageFullError } from '#shared/base/errors.ts';
 import type { Clock } from '#shared/platform/platform.ts';
+import { UnavailableError } from './ports.ts';
 import { Samples } from './samples.ts';
 import { MIGRATIONS } from './sqlite-schema.ts';
 
-/** Milliseconds a writer waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 5000;
 const ACQUIRE_SAMPLES = 256;
 const SQLITE_BUSY = 5;
@@ -31,6 +31,8 @@ export interface SqliteOptions {
   onBackup?: (path: string) => void;
   /** Schema to stop at, for tests of the way forward. @default {the newest} */
   upTo?: number;
+  /** Milliseconds a writer waits for another process's transaction. @default {5000} */
+  busyMs?: number;
 }
 
 export class SqliteConnection {
@@ -53,7 +55,7 @@ export class SqliteConnection {
     this.path = path;
     this.#clock = clock;
     try {
-      this.#db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+      this.#db = new DatabaseSync(path, { timeout: options.busyMs ?? BUSY_TIMEOUT_MS });
       for (const pragma of ['journal_mode = wal', 'synchronous = full', 'foreign_keys = on']) {
         this.#db.prepare(`PRAGMA ${pragma}`).get();
       }
@@ -93,6 +95,7 @@ export class SqliteConnection {
    * fails as soon as another process has written, whatever the timeout.
    *
    * @throws {StorageFullError} If the disk is full; nothing of `work` remains.
+   * @throws {UnavailableError} If another process keeps the lock too long.
    */
   transact<T>(work: () => T): T {
     this.#begin();
@@ -198,7 +201,10 @@ export class SqliteConnection {
       this.#errors++;
       this.#lastErrorAt = this.#clock.wallTime();
       const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0;
-      if ((code & 0xff) === SQLITE_BUSY) this.#timeouts++;
+      if ((code & 0xff) === SQLITE_BUSY) {
+        this.#timeouts++;
+        throw new UnavailableError(`Another process holds "${this.path}"`, { cause: error });
+      }
       if ((code & 0xff) === SQLITE_FULL) {
         throw new StorageFullError(
           `Cannot write to "${this.path}": the disk is full; free some space and try again`,
@@ -222,7 +228,10 @@ export class SqliteConnection {
           `up to ${newest}; use the newer version that wrote it`,
       );
     }
-    if (version > 0 && version < newest) onBackup?.(this.#keepCopy(version));
+    if (version > 0 && version < newest) {
+      const copy = this.#keepCopy(version);
+      onBackup?.(copy);
+    }
     for (let next = version; next < newest; next++) {
       this.transact(() => {
         // Another process may have migrated while this one waited for the lock.

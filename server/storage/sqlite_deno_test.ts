@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '#shared/base/errors.ts';
@@ -10,6 +10,7 @@ import { BLOB_STORE_CONTRACT } from '../../tests/server/blob-store-contract.ts';
 import { JOB_QUEUE_CONTRACT } from '../../tests/server/job-queue-contract.ts';
 import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../../tests/server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../../tests/server/meta-store-contract.ts';
+import { UnavailableError } from './ports.ts';
 import { SqlJobQueue } from './sql-jobs.ts';
 import { SqlMessageLog } from './sql-messages.ts';
 import { SqlMetaStore } from './sql-meta-store.ts';
@@ -84,6 +85,63 @@ Deno.test('SqliteConnection leaves nothing of a transaction that failed', () =>
     assert.throws(() => connection.run(insert), /UNIQUE/);
     assert.equal((await connection.measure()).errors_total, 1);
     connection.close();
+  }));
+
+Deno.test('SqliteConnection is unavailable while another process keeps the lock', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'esper.db');
+    const clock = new ManualClock();
+    const holder = new SqliteConnection(path, clock);
+    const other = new SqliteConnection(path, clock, { busyMs: 20 });
+    const insert = "INSERT INTO runs (id, body, created_at) VALUES ('r', '{}', 1)";
+    holder.run('BEGIN IMMEDIATE');
+    assert.throws(() => other.transact(() => other.run(insert)), UnavailableError);
+    const during = await other.measure();
+    assert.deepEqual([during.status, during.timeouts_total], ['unhealthy', 1]);
+    holder.run('COMMIT');
+    assert.equal(
+      other.transact(() => other.run(insert)),
+      1,
+    );
+    await clock.advance(10_000);
+    assert.equal((await other.measure()).status, 'healthy');
+    holder.close();
+    other.close();
+  }));
+
+Deno.test('SqliteConnection leaves an older file as it is when the copy before it fails', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'esper.db');
+    const old = new SqliteConnection(path, systemClock, { upTo: 1 });
+    const reader = new SqliteConnection(path, systemClock, { upTo: 1 });
+    const insert = (id: string) =>
+      old.run(`INSERT INTO runs (id, body, created_at) VALUES ('${id}', '{}', 1)`);
+    insert('r');
+    // Somebody still reads an earlier state, so the log cannot be folded into the file.
+    reader.run('BEGIN');
+    reader.get('SELECT count(*) FROM runs');
+    insert('s');
+    assert.throws(
+      () => new SqliteConnection(path, systemClock, { busyMs: 10 }),
+      (error) =>
+        error instanceof InputError &&
+        /forward from schema 1: the copy .*\.schema-1\.bak" that comes first failed .*writing/.test(
+          error.message,
+        ),
+    );
+    reader.run('COMMIT');
+    reader.close();
+    assert.equal(old.get<{ user_version: number }>('PRAGMA user_version')?.user_version, 1);
+    old.close();
+    assert.deepEqual(
+      (await readdir(dir)).filter((name) => /bak|part/.test(name)),
+      [],
+    );
+    const copies: string[] = [];
+    const now = new SqliteConnection(path, systemClock, { onBackup: (copy) => copies.push(copy) });
+    assert.deepEqual(copies, [`${path}.schema-1.bak`]);
+    assert.equal(now.get<{ n: number }>('SELECT count(*) AS n FROM runs')?.n, 2);
+    now.close();
   }));
 
 Deno.test('SqliteConnection syncs fully', () =>

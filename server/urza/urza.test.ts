@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '#shared/base/canonical.ts';
 import { libraryBlueprint } from '#shared/blueprints/library.ts';
-import { Blueprint } from '#shared/contracts/blueprint.ts';
+import { AdapterFamily, Blueprint } from '#shared/contracts/blueprint.ts';
+import { kernelText } from '#shared/tezzeret/kernel-text.ts';
+import { lintWgsl } from '#shared/tezzeret/wgsl-lint.ts';
 import { createTestApp, manifestFor, utf8 } from '../../tests/server/test-app.ts';
 
 describe('/api/v1/blobs', () => {
@@ -193,6 +195,46 @@ describe('/api/v1/kernels', () => {
       422,
       '/blueprintId',
     ]);
+  });
+
+  it('counts a corrupt blob as one to upload again', async () => {
+    const { send, storage, wgsl, weights } = await withBlobs();
+    await storage.write(`sha256/${wgsl.slice(0, 2)}/${wgsl}`, utf8('changed'));
+    const response = await send('POST', '/api/v1/kernels', await manifestFor(wgsl, weights));
+    expect([response.status, (await response.json()).digests]).toEqual([422, [wgsl]]);
+  });
+
+  it('says 500 when a text that was there is lost', async () => {
+    const { send, storage, wgsl, weights } = await withBlobs();
+    const { id } = await (
+      await send('POST', '/api/v1/kernels', await manifestFor(wgsl, weights))
+    ).json();
+    await storage.remove(`sha256/${wgsl.slice(0, 2)}/${wgsl}`);
+    const response = await send('GET', `/api/v1/kernels/${id}/binary`);
+    expect([response.status, (await response.json()).type]).toEqual([
+      500,
+      '/problems/artifact-corrupt',
+    ]);
+  });
+
+  it('takes what this version compiles itself, and nothing that was added to it', async () => {
+    const { send, putBlob, weights } = await withBlobs();
+    const family = AdapterFamily.parse('software');
+    const base = await manifestFor(weights, weights);
+    const { wgsl } = await kernelText(base.blueprint, base.host, family);
+    const register = async (text: string, change: object = {}) => {
+      const { sha256 } = await putBlob(utf8(text));
+      const manifest = { ...(await manifestFor(sha256, weights)), family, ...change };
+      const response = await send('POST', '/api/v1/kernels', manifest);
+      return [response.status, (await response.json()).type ?? null];
+    };
+    // Its loops end at values of the run, which the lint alone would refuse.
+    expect(lintWgsl(wgsl)).not.toEqual([]);
+    const unsafe = [422, '/problems/unsafe-shader'];
+    expect(await register(wgsl, { family: undefined })).toEqual(unsafe);
+    expect(await register(`fn own() { loop {} }\n${wgsl}`)).toEqual(unsafe);
+    expect(await register(`${wgsl}\nfn own() { loop {} }`)).toEqual(unsafe);
+    expect(await register(`// made by a test\n${wgsl}`)).toEqual([201, null]);
   });
 
   it('gives no WGSL of a rejected kernel', async () => {

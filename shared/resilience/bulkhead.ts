@@ -28,10 +28,6 @@ export class Bulkhead {
     return this.#running;
   }
 
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
   /**
    * Waits for a place, first come, first served.
    *
