@@ -33,6 +33,7 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
   const digest = await shaderDigest();
   let artifacts: ForgingArtifactSource | null = null;
   let hadGpu = false;
+  let token: string | null = null;
   const session = new WorkbenchSession(
     {
       clock: systemClock,
@@ -46,7 +47,11 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
         return opened;
       },
       async openWorkbench(backend, files) {
-        const services = openServices({ url: self.location.origin, clock: systemClock });
+        const services = openServices({
+          url: self.location.origin,
+          clock: systemClock,
+          token: () => token,
+        });
         const blobs = storage?.blobs('kernels') ?? null;
         const onNotice = (message: string) => notice('info', 'other', message);
         openTuning(backend, { storage: blobs, shaderDigest: digest, onNotice });
@@ -85,7 +90,13 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
     emit,
   );
   await session.open();
-  return session;
+  return {
+    async handle(request) {
+      if (request.kind !== 'server-token') return session.handle(request);
+      token = request.token;
+      return undefined;
+    },
+  };
 }
 
 /** The GPU where there is one; otherwise the reference engine with the reason. */

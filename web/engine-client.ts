@@ -6,6 +6,7 @@ import type {
   EngineEnvelope,
   EngineMessage,
   EngineRequest,
+  ServerTokenRequest,
 } from '../shared/contracts/engine-protocol.ts';
 
 /** The part of a Worker that the client uses. */
@@ -51,7 +52,7 @@ export class EngineClient {
    *
    * @throws {EngineRequestError} When the engine refuses, with the engine's own message.
    */
-  request(request: EngineRequest): Promise<unknown> {
+  request(request: EngineRequest | ServerTokenRequest): Promise<unknown> {
     if (this.#failure !== null) {
       return Promise.reject(new EngineRequestError('EngineStopped', this.#failure));
     }

@@ -7,6 +7,7 @@ import type {
   EngineEnvelope,
   EngineMessage,
   EngineRequest,
+  ServerTokenRequest,
 } from '../shared/contracts/engine-protocol.ts';
 
 /** Trains and answers. Created once per worker. */
@@ -17,7 +18,7 @@ export interface EngineHost {
    *
    * @returns The reply's value; see `EngineRequest` for the requests that have one.
    */
-  handle(request: EngineRequest): Promise<unknown>;
+  handle(request: EngineRequest | ServerTokenRequest): Promise<unknown>;
 }
 
 /** Sends one message to the page. */

@@ -8,6 +8,7 @@ import { EngineClient } from './engine-client.ts';
 import { startPage } from './page-start.ts';
 import { createRunActions } from './run-actions.ts';
 import { receiveMessage } from './run-store.ts';
+import { watchServerToken } from './server-access.ts';
 import { loadTheme } from './theme.ts';
 import { connectVerdicts } from './verdict-store.ts';
 import './ui/tokens.css';
@@ -19,6 +20,8 @@ const actions = createRunActions(client);
 const isEmbed = new URLSearchParams(location.search).get('embed') === '1';
 
 loadTheme();
+// A worker that did not start says so by itself.
+watchServerToken((token) => void client.request({ kind: 'server-token', token }).catch(() => {}));
 watchRuns(client);
 connectVerdicts(
   () => new Worker(new URL('./verdict-worker.ts', import.meta.url), { type: 'module' }),

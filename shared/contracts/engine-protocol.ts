@@ -42,10 +42,16 @@ export type EngineRequest =
   | { kind: 'export'; format: ExportFormatName | 'events' | 'experiment' }
   | BranchRequest;
 
+/** The token the worker's own calls to the server carry from now on; null: none. */
+export interface ServerTokenRequest {
+  kind: 'server-token';
+  token: string | null;
+}
+
 /** What travels to the worker: the request and the id its reply will carry. */
 export interface EngineEnvelope {
   id: number;
-  request: EngineRequest;
+  request: EngineRequest | ServerTokenRequest;
 }
 
 /** A file the page offers for download. */

@@ -82,6 +82,17 @@ describe('ServiceClient', () => {
     expect(urza.status().latencyMs).toBeGreaterThan(0);
   });
 
+  it('asks for the token at each call, and sends none where there is none', async () => {
+    const { url } = await serve((request, response) =>
+      response.end(request.headers.authorization ?? 'none'),
+    );
+    let token: string | null = null;
+    const urza = client(url, { token: () => token });
+    expect((await urza.request('/')).text()).toBe('none');
+    token = 'later';
+    expect((await urza.request('/')).text()).toBe('Bearer later');
+  });
+
   it('repeats an idempotent call after 503 and succeeds', async () => {
     const { url } = await serve((_request, response, call) => {
       response.statusCode = call < 3 ? 503 : 200;

@@ -246,12 +246,14 @@ export class ServiceClient {
     signal: AbortSignal,
   ): Promise<ServiceResponse> {
     const { body } = request;
+    const { token: given } = this.#options;
+    const token = typeof given === 'function' ? given() : given;
     const isBytes = body instanceof Uint8Array || body instanceof ArrayBuffer;
     const headers: Record<string, string> = {
       // The server refuses work whose answer would come too late.
       'x-deadline-ms': String(Math.max(1, Math.floor(deadline - this.#timer.now()))),
       ...(this.runId === null ? {} : { 'x-run-id': this.runId }),
-      ...(this.#options.token ? { authorization: `Bearer ${this.#options.token}` } : {}),
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
       ...(body === undefined
         ? {}
         : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),

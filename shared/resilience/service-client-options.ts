@@ -22,8 +22,8 @@ export interface ServiceClientOptions {
   maxBodyBytes?: number;
   breaker?: CircuitBreakerOptions;
   budget?: RetryBudgetOptions;
-  /** Sent as `Authorization: Bearer`. */
-  token?: string;
+  /** Sent as `Authorization: Bearer`; a function is asked at each attempt, null sends none. */
+  token?: string | (() => string | null);
   /**
    * Asked with GET while the breaker is open, so that it closes without waiting for the next real
    * call; none when absent. Needs `close()` in the end.

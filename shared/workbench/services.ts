@@ -34,7 +34,8 @@ export interface ServicesOptions {
   /** Address of the server, for example `http://127.0.0.1:8787`. */
   url: string;
   clock: Clock;
-  token?: string | undefined;
+  /** See ServiceClientOptions. */
+  token?: string | (() => string | null) | undefined;
   /** Seconds for one attempt, from HTTP_TIMEOUT. */
   timeoutSeconds?: number | undefined;
   retries?: number | undefined;

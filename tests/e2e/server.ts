@@ -10,16 +10,18 @@ const START_MS = 60_000;
 
 export class TestServer {
   #data: string;
+  #environment: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
   #port = 0;
 
-  private constructor(data: string) {
+  private constructor(data: string, environment: Readonly<Record<string, string>>) {
+    this.#environment = environment;
     this.#data = data;
   }
 
-  /** Starts on a free port. */
-  static async open(): Promise<TestServer> {
-    const server = new TestServer(await mkdtemp(join(tmpdir(), 'esper-e2e-')));
+  /** Starts on a free port. @param environment Settings such as ESPER_TOKEN. */
+  static async open(environment: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+    const server = new TestServer(await mkdtemp(join(tmpdir(), 'esper-e2e-')), environment);
     await server.start();
     return server;
   }
@@ -29,13 +31,14 @@ export class TestServer {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Starts; after a kill on the same port with the same data. */
-  async start(): Promise<void> {
+  /** Starts; after a kill on the same port with the same data. @param environment The old one where absent. */
+  async start(environment = this.#environment): Promise<void> {
+    this.#environment = environment;
     const settings = ['--port', String(this.#port), '--data', this.#data];
     // A group of its own: the start script and the server it runs end together.
     const child = spawn(process.execPath, ['tools/start.mjs', ...settings], {
       cwd: ROOT,
-      env: { ...process.env, LOG_LEVEL: 'warn' },
+      env: { ...process.env, LOG_LEVEL: 'warn', ...this.#environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -85,7 +85,7 @@ export class ScriptedEngine implements EnginePort {
   #resolution = 0;
   #timer: ReturnType<typeof setInterval> | null = null;
   #services: ServiceStatus[] = ['tamiyo', 'urza'].map(service);
-  requests: EngineRequest[] = [];
+  requests: EngineEnvelope['request'][] = [];
   /** `images`: reports an image task instead of one in the plane. */
   task: 'plane' | 'images' = 'plane';
 
@@ -136,7 +136,7 @@ export class ScriptedEngine implements EnginePort {
     this.#snapshot();
   }
 
-  #handle(request: EngineRequest): unknown {
+  #handle(request: EngineEnvelope['request']): unknown {
     switch (request.kind) {
       case 'start':
         this.#prepare(request.experiment);

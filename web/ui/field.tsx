@@ -7,6 +7,8 @@ interface FieldProps {
   issue?: string | null;
   hint?: string;
   className?: string | undefined;
+  /** Of the input, for who leads the focus to it. */
+  id?: string;
 }
 
 interface Wiring {
@@ -19,9 +21,11 @@ function Field({
   issue,
   hint,
   className,
+  id: given,
   children,
 }: FieldProps & { children: (wiring: Wiring) => ReactNode }) {
-  const id = useId();
+  const own = useId();
+  const id = given ?? own;
   const noteId = `${id}-note`;
   const note = issue ?? hint;
   return (
@@ -95,6 +99,31 @@ export function NumberField(
 ) {
   return (
     <TextValueField {...props} format={formatNumber} parse={parseNumber} inputMode="decimal" />
+  );
+}
+
+/** Text that is not shown and that the browser is asked not to remember. */
+export function SecretField({
+  value,
+  onChange,
+  ...field
+}: FieldProps & { value: string; onChange: (value: string) => void }) {
+  return (
+    <Field {...field}>
+      {({ id, describedBy }) => (
+        <input
+          id={id}
+          className={styles['input']}
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          value={value}
+          aria-invalid={field.issue ? true : undefined}
+          {...describedBy}
+          onChange={(event) => onChange(event.target.value)}
+        />
+      )}
+    </Field>
   );
 }
 

@@ -3,8 +3,8 @@ import type { JobState, JobSummary } from '../../../shared/contracts/api-jobs.ts
 import { useChangeJob } from '../../job-queue.ts';
 import { Button } from '../../ui/button.tsx';
 import { formatShare } from '../../ui/format.ts';
+import { type ListMore, ListTable } from '../../ui/list-table.tsx';
 import { Meter } from '../../ui/meter.tsx';
-import { ScrollRegion } from '../../ui/scroll-region.tsx';
 import styles from './jobs.module.css';
 
 const STATES: Record<JobState, string> = {
@@ -15,26 +15,20 @@ const STATES: Record<JobState, string> = {
   cancelled: 'Cancelled',
 };
 
-export function JobTable({ jobs }: { jobs: readonly JobSummary[] }) {
+const COLUMNS = ['Job', 'State', 'Progress', 'Worker', 'Action'];
+
+interface JobTableProps {
+  jobs: readonly JobSummary[];
+  more: ListMore | null;
+}
+
+export function JobTable({ jobs, more }: JobTableProps) {
   return (
-    <ScrollRegion className={styles['scroll']} label="Jobs">
-      <table className={styles['table']}>
-        <thead>
-          <tr>
-            <th scope="col">Job</th>
-            <th scope="col">State</th>
-            <th scope="col">Progress</th>
-            <th scope="col">Worker</th>
-            <th scope="col">Action</th>
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map((job) => (
-            <Row key={job.id} job={job} />
-          ))}
-        </tbody>
-      </table>
-    </ScrollRegion>
+    <ListTable label="Jobs" columns={COLUMNS} more={more}>
+      {jobs.map((job) => (
+        <Row key={job.id} job={job} />
+      ))}
+    </ListTable>
   );
 }
 

@@ -1,11 +1,13 @@
 /** The server's queue: what waits, runs and died, and a way to put the experiment into it. */
 import { useState } from 'react';
-import type { JobPage, JobState } from '../../../shared/contracts/api-jobs.ts';
+import type { JobKind, JobPage, JobState } from '../../../shared/contracts/api-jobs.ts';
 import { missingFiles, useDraftStore } from '../../draft-store.ts';
-import { askServerAgain, needsToken, useJobs, useSubmitExperiment } from '../../job-queue.ts';
+import { type JobFilter, useJobs, useSubmitExperiment } from '../../job-queue.ts';
+import { askServerAgain, useRefusal } from '../../server-access.ts';
 import { Button } from '../../ui/button.tsx';
 import { formatCount } from '../../ui/format.ts';
 import { Empty, Panel } from '../../ui/panel.tsx';
+import { ServerAway } from '../../ui/server-away.tsx';
 import { JobTable } from './job-table.tsx';
 import styles from './jobs.module.css';
 
@@ -18,47 +20,64 @@ const FILTERS: readonly { state: JobState | null; label: string }[] = [
   { state: 'cancelled', label: 'Cancelled' },
 ];
 
+const KINDS: readonly { value: JobKind | 'all'; label: string }[] = [
+  { value: 'all', label: 'Every kind' },
+  { value: 'experiment', label: 'Experiments' },
+  { value: 'compile', label: 'Compilations' },
+  { value: 'shader', label: 'Shaders' },
+];
+
 export function Jobs({ className }: { className?: string | undefined }) {
-  const [filter, setFilter] = useState<JobState | null>(null);
-  const { data, error, isPending, isFetching, refetch } = useJobs(filter);
-  const page = error ? null : data;
-  const askAgain = () => {
+  const [filter, setFilter] = useState<JobFilter>({ state: null, kind: null });
+  const query = useJobs(filter);
+  const { data, error, isPending } = query;
+  const refusal = useRefusal(error);
+  const ask = () => {
     askServerAgain();
-    void refetch();
+    void query.refetch();
   };
+  const counts = error ? null : (data?.pages[0]?.counts ?? null);
   return (
     <Panel
       title="Jobs on the server"
-      note={page ? countsText(page.counts) : undefined}
-      tools={<Submit isAway={!page} />}
+      note={counts ? countsText(counts) : undefined}
+      tools={<Submit isAway={!counts} />}
       className={className}
       flush
     >
       {isPending ? (
         <Empty title="Asking the server…" />
-      ) : error ? (
-        <Empty title={needsToken(error) ? 'The server asks for a token' : 'The server is away'}>
-          {needsToken(error)
-            ? 'The page has none; esper submit takes one with --token.'
-            : 'Jobs wait there; training in this page goes on.'}{' '}
-          <Button small disabled={isFetching} onClick={askAgain}>
-            Ask again
-          </Button>
-        </Empty>
-      ) : (
+      ) : counts ? (
         <>
-          <Filters counts={data.counts} chosen={filter} choose={setFilter} />
-          {data.items.length > 0 ? (
-            <JobTable jobs={data.items} />
-          ) : (
-            <Empty title={filter === null ? 'No jobs yet' : 'No jobs in this state'}>
-              Queue the experiment of the settings, then start <code>esper worker</code> anywhere.
-            </Empty>
-          )}
+          <Filters counts={counts} filter={filter} choose={setFilter} />
+          <JobList query={query} filter={filter} />
         </>
+      ) : (
+        <ServerAway refusal={refusal} isFetching={query.isFetching} ask={ask}>
+          Jobs wait there; training in this page goes on.
+        </ServerAway>
       )}
     </Panel>
   );
+}
+
+function JobList({ query, filter }: { query: ReturnType<typeof useJobs>; filter: JobFilter }) {
+  const { data, fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const jobs = data?.pages.flatMap(({ items }) => items) ?? [];
+  if (jobs.length === 0) {
+    const isAll = filter.state === null && filter.kind === null;
+    return (
+      <Empty title={isAll ? 'No jobs yet' : 'No such jobs'}>
+        Queue the experiment of the settings, then start <code>esper worker</code> anywhere.
+      </Empty>
+    );
+  }
+  const more = {
+    note: `The newest ${formatCount(jobs.length)} are shown`,
+    isLoading: isFetchingNextPage,
+    load: () => void fetchNextPage(),
+  };
+  return <JobTable jobs={jobs} more={hasNextPage ? more : null} />;
 }
 
 function countsText({ dead, queued, running }: JobPage['counts']): string {
@@ -92,11 +111,11 @@ function Submit({ isAway }: { isAway: boolean }) {
 
 interface FiltersProps {
   counts: JobPage['counts'];
-  chosen: JobState | null;
-  choose: (state: JobState | null) => void;
+  filter: JobFilter;
+  choose: (filter: JobFilter) => void;
 }
 
-function Filters({ counts, chosen, choose }: FiltersProps) {
+function Filters({ counts, filter, choose }: FiltersProps) {
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields of a form
@@ -106,12 +125,26 @@ function Filters({ counts, chosen, choose }: FiltersProps) {
           key={label}
           small
           look="quiet"
-          pressed={state === chosen}
-          onClick={() => choose(state)}
+          pressed={state === filter.state}
+          onClick={() => choose({ ...filter, state })}
         >
           {label} {formatCount(state === null ? all : counts[state])}
         </Button>
       ))}
+      <select
+        className={styles['kind']}
+        aria-label="Kind of jobs shown"
+        value={filter.kind ?? 'all'}
+        onChange={({ target: { value } }) =>
+          choose({ ...filter, kind: value === 'all' ? null : (value as JobKind) })
+        }
+      >
+        {KINDS.map(({ label, value }) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
     </div>
   );
 }

@@ -1,61 +1,54 @@
 /** Runs stored on the workbench's server. Without a server the page trains all the same. */
 import type { RunSummary } from '../../../shared/contracts/api.ts';
+import { askServerAgain, useRefusal } from '../../server-access.ts';
 import { useStoredRuns } from '../../server-client.ts';
-import { Button } from '../../ui/button.tsx';
 import { formatCount, formatShare } from '../../ui/format.ts';
+import { ListTable } from '../../ui/list-table.tsx';
 import { Empty, Panel } from '../../ui/panel.tsx';
-import { ScrollRegion } from '../../ui/scroll-region.tsx';
-import styles from './runs.module.css';
+import { ServerAway } from '../../ui/server-away.tsx';
+
+const COLUMNS = ['Run', 'Status', 'Seed', 'Steps', 'Test'];
 
 export function Runs({ className }: { className?: string | undefined }) {
-  const { data, isPending, isError, isFetching, refetch } = useStoredRuns();
+  const { data, error, fetchNextPage, hasNextPage, isFetching, isFetchingNextPage, ...query } =
+    useStoredRuns();
+  const runs = data?.pages.flatMap(({ items }) => items) ?? [];
+  const refusal = useRefusal(error);
+  const ask = () => {
+    askServerAgain();
+    void query.refetch();
+  };
+  const count = formatCount(runs.length);
+  const more = {
+    note: `The newest ${count} are shown`,
+    isLoading: isFetchingNextPage,
+    load: () => void fetchNextPage(),
+  };
   return (
     <Panel
       title="Runs on the server"
-      note={data && data.length > 0 ? formatCount(data.length) : undefined}
+      note={runs.length > 0 ? (hasNextPage ? `${count}, and older` : count) : undefined}
       className={className}
       flush
     >
-      {isPending ? (
+      {query.isPending ? (
         <Empty title="Asking the server…" />
-      ) : isError ? (
-        <Empty title="The server is away">
-          Training needs no server. Start one with <code>npm start</code>.{' '}
-          <Button small disabled={isFetching} onClick={() => void refetch()}>
-            Ask again
-          </Button>
-        </Empty>
-      ) : data.length === 0 ? (
+      ) : error ? (
+        <ServerAway refusal={refusal} isFetching={isFetching} ask={ask}>
+          Training needs no server. Start one with <code>npm start</code>.
+        </ServerAway>
+      ) : runs.length === 0 ? (
         <Empty title="No runs stored">
           A headless run started with <code>--server</code> appears here.
         </Empty>
       ) : (
-        <RunTable runs={data} />
-      )}
-    </Panel>
-  );
-}
-
-function RunTable({ runs }: { runs: readonly RunSummary[] }) {
-  return (
-    <ScrollRegion className={styles['scroll']} label="Stored runs">
-      <table className={styles['table']}>
-        <thead>
-          <tr>
-            <th scope="col">Run</th>
-            <th scope="col">Status</th>
-            <th scope="col">Seed</th>
-            <th scope="col">Steps</th>
-            <th scope="col">Test</th>
-          </tr>
-        </thead>
-        <tbody>
+        <ListTable label="Stored runs" columns={COLUMNS} more={hasNextPage ? more : null}>
           {runs.map((run) => (
             <Row key={run.id} run={run} />
           ))}
-        </tbody>
-      </table>
-    </ScrollRegion>
+        </ListTable>
+      )}
+    </Panel>
   );
 }
 

@@ -1,6 +1,7 @@
 /** What the server stands on: its database's connections, what it stores, and what it calls. */
 import type { DatabaseStats } from '../../../shared/contracts/api.ts';
-import { needsToken, useDatabaseStats } from '../../job-queue.ts';
+import { useDatabaseStats } from '../../job-queue.ts';
+import { refusalOf, useServerAccess } from '../../server-access.ts';
 import { useServerReadiness } from '../../server-client.ts';
 import { formatCount, formatMs } from '../../ui/format.ts';
 import styles from './services.module.css';
@@ -14,7 +15,11 @@ const POOL: Record<DatabaseStats['status'], string> = {
 export function ServerState() {
   const { data, error } = useDatabaseStats();
   const readiness = useServerReadiness();
-  if (error && needsToken(error)) {
+  const refusal = refusalOf(
+    error,
+    useServerAccess((s) => s.token),
+  );
+  if (refusal === 'narrow-token') {
     return <p className={styles['state-note']}>The server shows its database to admins only.</p>;
   }
   // The panel's head says that the server is away.

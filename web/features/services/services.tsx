@@ -8,6 +8,7 @@ import { Button } from '../../ui/button.tsx';
 import { formatCount, formatMs } from '../../ui/format.ts';
 import { Empty, Panel } from '../../ui/panel.tsx';
 import { ServerState } from './server-state.tsx';
+import { ServerToken } from './server-token.tsx';
 import styles from './services.module.css';
 
 const NO_SERVICES: ServiceStatus[] = [];
@@ -30,6 +31,7 @@ export function Services({ className }: { className?: string | undefined }) {
       ) : (
         <Empty title="No service in use">Everything runs in this page.</Empty>
       )}
+      <ServerToken />
       <ServerState />
     </Panel>
   );
