@@ -36,6 +36,32 @@ test('rewinds, forks without an event, compares, replays and opens a capsule', a
     await info.attach('side by side', { body: await runs.screenshot(), contentType: 'image/png' });
   });
 
+  await test.step('a fork with another command in place of it', async () => {
+    await runs
+      .getByRole('button', { name: /^Open branches-/ })
+      .last()
+      .click();
+    await expect(log).toContainText('Dormant → Loading');
+    await log.getByRole('button', { name: /Dormant → Loading/ }).click();
+    await dashboard.button('Fork with another').click();
+    const form = page.getByRole('group', { name: 'Command 1' });
+    await form.getByLabel('At step').fill('9999');
+    await expect(form).toContainText('The step must be a whole number from 0 to 599');
+    await expect(dashboard.button('Fork with this command')).toBeDisabled();
+    await form.getByLabel('At step').fill('250');
+    await form.getByLabel('What').selectOption('Germinate');
+    await info.attach('form', {
+      body: await page.getByRole('region', { name: 'Timeline' }).screenshot(),
+      contentType: 'image/png',
+    });
+    await dashboard.button('Fork with this command').click();
+    await expect(runs).toContainText(/without germinate.*, with germinate at step 250/);
+    await expect(dashboard.status).toHaveText('Paused');
+    await dashboard.button('Continue').click();
+    expect((await dashboard.waitForEnd()).seedsGerminated).toBe(1);
+    await expect(log).toContainText(/250.*(You|Replay): germinate/);
+  });
+
   await test.step('axe finds nothing in it', async () => {
     const { violations } = await new AxeBuilder({ page }).analyze();
     expect(violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`)).toEqual([]);

@@ -7,6 +7,7 @@ import { Button } from '../../ui/button.tsx';
 import { formatCount } from '../../ui/format.ts';
 import { eventText } from './event-text.ts';
 import styles from './event-timeline.module.css';
+import { ForkForm } from './fork-form.tsx';
 
 /** Events that were decided, or follow from a decision; the rest cannot be left out of a run. */
 function canBeLeftOut(event: RunEvent): boolean {
@@ -30,11 +31,14 @@ export function EventActions({ event, onDone }: Props) {
   const isBusy = useRunStore((s) => s.work !== null);
   const [typed, setTyped] = useState<number | null>(null);
   const [isSure, setIsSure] = useState(false);
+  const [isForking, setIsForking] = useState(false);
   const step = Math.min(current, typed ?? event?.step ?? current);
   const seed = event && seedOf(event);
+  const isRemovable = event !== null && canBeLeftOut(event);
   const run = (work: Promise<void>): void => {
     setIsSure(false);
     setTyped(null);
+    setIsForking(false);
     void work.then(onDone);
   };
   return (
@@ -72,7 +76,10 @@ export function EventActions({ event, onDone }: Props) {
         <Button small onClick={() => run(branches.fork({ step }))}>
           Fork here
         </Button>
-        {event && canBeLeftOut(event) && (
+        <Button small pressed={isForking} onClick={() => setIsForking(!isForking)}>
+          {isRemovable ? 'Fork with another' : 'Fork with a command'}
+        </Button>
+        {isRemovable && (
           <Button small onClick={() => run(branches.fork({ without: event.seq }))}>
             Fork without it
           </Button>
@@ -83,6 +90,19 @@ export function EventActions({ event, onDone }: Props) {
           </Button>
         )}
       </div>
+      {isForking && (
+        <ForkForm
+          // Another event is another place to begin.
+          key={event?.seq ?? 'step'}
+          event={event}
+          step={step}
+          removable={isRemovable ? event.seq : null}
+          onDone={() => {
+            setIsForking(false);
+            onDone();
+          }}
+        />
+      )}
     </fieldset>
   );
 }
