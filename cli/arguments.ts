@@ -253,8 +253,13 @@ function exportOptions(values: Values, positionals: readonly string[]): ExportOp
       `Option "--format" is "${format}": ${guess ? `did you mean "${guess}"?` : `it must be one of ${formats}`}`,
     );
   }
+  const withData = !!values['with-data'];
+  if (withData && format !== 'capsule') {
+    throw new InputError(`Option "--with-data" is for --format capsule, not ${format}`);
+  }
   return {
     folder,
+    withData,
     format: format as ExportFormatName,
     outPath: text(values.out),
     replica: integer('replica', values.replica, 0, 255) ?? 0,

@@ -9,6 +9,8 @@ export interface ExportOptions {
   outPath: string | null;
   /** Which of the run's networks, from 0. */
   replica: number;
+  /** A capsule alone: put the data files into it. */
+  withData: boolean;
   /** Replace what is there. */
   force: boolean;
 }

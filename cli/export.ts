@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '#shared/base/errors.ts';
 import { EXPORT_FORMATS } from '#shared/export/export-formats.ts';
-import { fileRunStorage, writeFileAtomic } from '#shared/platform/deno.ts';
+import { diskFiles, fileRunStorage, writeFileAtomic } from '#shared/platform/deno.ts';
 import { EXPERIMENT_FILE } from '#shared/tolaria/trainer.ts';
 import { writeCapsule } from '#shared/workbench/capsule.ts';
+import { dataParts, FILE_PREFIX } from '#shared/workbench/run-files.ts';
 import { storedRun } from '#shared/workbench/stored-run.ts';
 import type { ExportOptions, ExportWritten } from './export-options.ts';
 import { expectRun } from './run-folder.ts';
@@ -20,17 +21,23 @@ export async function runExport(options: ExportOptions): Promise<ExportWritten> 
   await expectRun(folder, 'export');
   const storage = fileRunStorage(folder);
   try {
-    const stored = await storage.blobs.read(EXPERIMENT_FILE);
-    if (!stored) {
+    const document = await storage.blobs.read(EXPERIMENT_FILE);
+    if (!document) {
       throw new InputError(
         `Cannot export "${folder}": its ${EXPERIMENT_FILE} is missing; restore it from a copy`,
       );
     }
-    const experiment = parseStored(stored, `${folder}/${EXPERIMENT_FILE}`);
+    const experiment = parseStored(document, `${folder}/${EXPERIMENT_FILE}`);
     const runId = basename(resolve(folder));
+    const stored = await storedRun(storage, { experiment, folder, replica, runId });
     const source = {
-      ...(await storedRun(storage, { experiment, folder, replica, runId })),
-      capsule: () => writeCapsule(storage, runId),
+      ...stored,
+      capsule: async () => {
+        const { events } = stored;
+        const carries = (await storage.blobs.list(FILE_PREFIX)).length > 0;
+        const parts = options.withData || carries ? await dataParts(experiment, events, diskFiles) : new Map();
+        return writeCapsule(storage, runId, parts);
+      },
     };
     const target = EXPORT_FORMATS[format];
     const out = options.outPath ?? join(folder, '..', `${runId}.${target.extension}`);

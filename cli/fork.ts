@@ -13,13 +13,14 @@ import {
   findDecided,
   NO_CHANGE,
 } from '#shared/workbench/branch-run.ts';
+import { placeFiles } from '#shared/workbench/run-files.ts';
 import { readHistory } from '#shared/workbench/run-history.ts';
 import { Bench } from './bench.ts';
 import type { ForkCommandOptions, RewindCommandOptions } from './branch-options.ts';
 import { grouped } from './progress.ts';
 import { claimRunFolder } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
-import { openRunSource, type RunSource } from './run-source.ts';
+import { isCapsule, openRunSource, type RunSource } from './run-source.ts';
 import type { RunFinished, TrainOutput } from './train-options.ts';
 import { trainRun } from './training.ts';
 
@@ -63,6 +64,8 @@ export async function runFork(
       if (!branch) return { ...made, finished: null };
       const storage = fileRunStorage(folder);
       await copyRun(branch, storage);
+      // What a capsule carries must be there when the fork is resumed.
+      if (isCapsule(options.target)) await placeFiles(source.storage, storage, folder);
       await storage.close();
       output.note(`fork of ${source.name} at step ${grouped(at)}: ${folder}`);
       if (options.paused) return { ...made, finished: null };

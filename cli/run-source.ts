@@ -6,6 +6,7 @@ import { loadDataset } from '#shared/data/dataset.ts';
 import { diskFiles, fileRunStorage } from '#shared/platform/deno.ts';
 import type { RunStorage } from '#shared/platform/platform.ts';
 import { CAPSULE_EXTENSION, openCapsule } from '#shared/workbench/capsule.ts';
+import { filesOf } from '#shared/workbench/run-files.ts';
 import { readHistory } from '#shared/workbench/run-history.ts';
 import { expectRun } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
@@ -26,7 +27,8 @@ export function isCapsule(target: string): boolean {
 async function openCapsuleSource(target: string): Promise<RunSource> {
   const { manifest, storage } = await openCapsule(await diskFiles.read(target), target);
   const { experiment } = await readHistory(storage);
-  const dataset = await loadDataset(experiment.data, experiment.seed, diskFiles);
+  const files = await filesOf(storage, diskFiles);
+  const dataset = await loadDataset(experiment.data, experiment.seed, files);
   return { storage, name: manifest.run, dataset, close: async () => {} };
 }
 

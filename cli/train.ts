@@ -10,6 +10,7 @@ import { EXPERIMENT_FILE } from '#shared/tolaria/trainer.ts';
 import { copyRun } from '#shared/workbench/branch-run.ts';
 import { openCapsule } from '#shared/workbench/capsule.ts';
 import { openRun } from '#shared/workbench/open-run.ts';
+import { placeFiles } from '#shared/workbench/run-files.ts';
 import { Bench } from './bench.ts';
 import { dataLine } from './data-line.ts';
 import { applyOptions, defaultRunFolder, loadExperiment } from './experiment-source.ts';
@@ -107,6 +108,7 @@ async function unpacked(options: TrainOptions): Promise<TrainOptions> {
     if (force) await emptyRunFolder(folder);
     const own = fileRunStorage(folder);
     await copyRun(storage, own);
+    await placeFiles(storage, own, folder);
     await own.close();
   } finally {
     await unlock();

@@ -4,6 +4,7 @@
  */
 import { create } from 'zustand';
 import { canonicalJson } from '../shared/base/canonical.ts';
+import { dataPaths } from '../shared/contracts/data-paths.ts';
 import type { DroppedFile } from '../shared/contracts/engine-protocol.ts';
 import { type DataSpec, Experiment } from '../shared/contracts/experiment.ts';
 import { type Validation, validateExperiment } from './experiment-issues.ts';
@@ -63,25 +64,7 @@ export function openDataFile(file: DroppedFile): void {
 export function missingFiles({ draft, files }: Pick<DraftState, 'draft' | 'files'>): string[] {
   const has = new Set(files.map((file) => file.name));
   const weights = draft.initialWeights === undefined ? [] : [draft.initialWeights];
-  return [...dataFiles(draft.data), ...weights].filter((name) => !has.has(name));
-}
-
-function dataFiles(data: DataSpec): string[] {
-  const list = (value: string | string[] | undefined): string[] =>
-    value === undefined ? [] : [value].flat();
-  switch (data.source) {
-    case 'csv':
-      return [...list(data.train), ...list(data.test)];
-    case 'idx':
-    case 'npy':
-      return [data.train, data.test].flatMap((part) =>
-        part ? [...list(part.features), ...list(part.labels)] : [],
-      );
-    case 'npz':
-      return [data.file];
-    default:
-      return [];
-  }
+  return [...dataPaths(draft.data), ...weights].filter((name) => !has.has(name));
 }
 
 /** True when starting the draft would make another run than `experiment`. */

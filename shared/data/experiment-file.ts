@@ -5,7 +5,8 @@
 import type { z } from 'zod';
 import { InputError } from '../base/errors.ts';
 import { contradictions } from '../contracts/contradictions.ts';
-import { type DataSpec, Experiment } from '../contracts/experiment.ts';
+import { mapDataPaths } from '../contracts/data-paths.ts';
+import { Experiment } from '../contracts/experiment.ts';
 import { closestWord } from './closest-word.ts';
 import { descriptionAt, knownKeys } from './experiment-schema.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './json-text.ts';
@@ -164,37 +165,11 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
  * @param folder Folder of the experiment file; empty: the paths stay as they are.
  */
 export function resolveDataPaths(experiment: Experiment, folder: string): Experiment {
-  const { data } = experiment;
   const one = (path: string) => joinPath(folder, path);
-  const some = (paths: string | string[]) =>
-    typeof paths === 'string' ? one(paths) : paths.map(one);
-  const pair = (files: ArrayPaths) => ({
-    features: some(files.features),
-    labels: some(files.labels),
-  });
-  const { initialWeights } = experiment;
-  const rest: Experiment =
-    initialWeights === undefined
-      ? experiment
-      : { ...experiment, initialWeights: one(initialWeights) };
-  switch (data.source) {
-    case 'csv': {
-      const test = data.test === undefined ? {} : { test: some(data.test) };
-      return { ...rest, data: { ...data, train: some(data.train), ...test } };
-    }
-    case 'idx':
-    case 'npy': {
-      const test = data.test === undefined ? {} : { test: pair(data.test) };
-      return { ...rest, data: { ...data, train: pair(data.train), ...test } };
-    }
-    case 'npz':
-      return { ...rest, data: { ...data, file: one(data.file) } };
-    default:
-      return rest;
-  }
+  const { data, initialWeights } = experiment;
+  const weights = initialWeights === undefined ? {} : { initialWeights: one(initialWeights) };
+  return { ...experiment, ...weights, data: mapDataPaths(data, one) };
 }
-
-type ArrayPaths = Extract<DataSpec, { source: 'npy' }>['train'];
 
 /** `folder/path` with `.` and `..` taken out, as far as the folder's own parts reach. */
 export function joinPath(folder: string, path: string): string {

@@ -18,6 +18,7 @@ import { branchRun, copyRun, decidedText, findDecided, NO_CHANGE } from './branc
 import { openCapsule } from './capsule.ts';
 import type { OpenRun, Workbench } from './open-run.ts';
 import { replayRun } from './replay-run.ts';
+import { FILE_PREFIX, storedFiles } from './run-files.ts';
 import { readHistory } from './run-history.ts';
 import { storedRunRow, storedRunView } from './stored-views.ts';
 import { measureTwin } from './twin-run.ts';
@@ -25,8 +26,8 @@ import { storeTwin } from './twins.ts';
 
 /** Runs kept in a browser; beyond them the oldest go. */
 export const MAX_STORED_RUNS = 24;
-/** Files that a person gave a run, in its storage. */
-export const FILE_PREFIX = 'files/';
+
+export { FILE_PREFIX, storedFiles };
 
 /** Where stored runs are. */
 export interface RunShelf {
@@ -264,14 +265,4 @@ const REPLAY_TOLERANCE = 0.05;
 async function benchFor(storage: RunStorage, sitting: Sitting): Promise<Workbench> {
   const files = (await storedFiles(storage)).map((f) => [f.name, new Uint8Array(f.bytes)] as const);
   return { ...(await sitting.bench(new NamedFiles(files))), services: null };
-}
-
-/** The files that a person gave a run. */
-export async function storedFiles({ blobs }: RunStorage): Promise<DroppedFile[]> {
-  const files: DroppedFile[] = [];
-  for (const key of await blobs.list(FILE_PREFIX)) {
-    const content = await blobs.read(key);
-    if (content) files.push({ name: key.slice(FILE_PREFIX.length), bytes: content.buffer });
-  }
-  return files;
 }

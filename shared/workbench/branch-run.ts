@@ -14,6 +14,7 @@ import { keptCheckpoints } from '../tolaria/kept-checkpoints.ts';
 import { scheduleOf, withCommands } from '../tolaria/run-schedule.ts';
 import { CHECKPOINT, EXPERIMENT_FILE, SCHEDULE_FILE, type Trainer } from '../tolaria/trainer.ts';
 import { openRun, type Workbench } from './open-run.ts';
+import { FILE_PREFIX } from './run-files.ts';
 import {
   checkpointBefore,
   LINEAGE_FILE,
@@ -126,7 +127,7 @@ export async function copyRun(from: RunStorage, to: RunStorage): Promise<void> {
   await to.events.truncate(0);
   for (const key of await to.blobs.list('')) {
     // Files that a person gave the run have no copy in a branch.
-    if (!keys.includes(key) && !key.startsWith('files/')) await to.blobs.remove(key);
+    if (!keys.includes(key) && !key.startsWith(FILE_PREFIX)) await to.blobs.remove(key);
   }
   for (const key of keys) await to.blobs.write(key, (await from.blobs.read(key))!);
   await to.events.append(await from.events.readAll());

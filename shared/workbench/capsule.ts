@@ -52,11 +52,13 @@ export type CapsuleManifest = z.infer<typeof CapsuleManifest>;
 
 /**
  * @param runId Names the run in the capsule.
+ * @param extra Parts that the storage lacks, or that take the place of its own; see run-files.ts.
  * @throws {InputError} If the storage holds no run that has started.
  */
 export async function writeCapsule(
   storage: RunStorage,
   runId: string,
+  extra: ReadonlyMap<string, Uint8Array<ArrayBuffer>> = new Map(),
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { events, experiment, lines } = await readHistory(storage);
   const started = events.findLast((e) => e.type === 'run.started');
@@ -64,6 +66,7 @@ export async function writeCapsule(
   const parts = new Map<string, Uint8Array<ArrayBuffer>>();
   parts.set(EVENTS, bytesOf(lines.map((line) => `${line}\n`).join('')));
   for (const key of await storage.blobs.list('')) parts.set(key, (await storage.blobs.read(key))!);
+  for (const [key, bytes] of extra) parts.set(key, bytes);
   const weights = await weightsOf(storage, runId, experiment);
   if (weights) parts.set(WEIGHTS, weights);
   const manifest: CapsuleManifest = {
