@@ -35,7 +35,8 @@ export async function runExport(options: ExportOptions): Promise<ExportWritten> 
       capsule: async () => {
         const { events } = stored;
         const carries = (await storage.blobs.list(FILE_PREFIX)).length > 0;
-        const parts = options.withData || carries ? await dataParts(experiment, events, diskFiles) : new Map();
+        const parts =
+          options.withData || carries ? await dataParts(experiment, events, diskFiles) : new Map();
         return writeCapsule(storage, runId, parts);
       },
     };

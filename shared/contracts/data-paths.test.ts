@@ -24,7 +24,11 @@ describe('mapDataPaths', () => {
       train: ['d/a.csv', 'd/b.csv'],
       test: 'd/a.csv',
     });
-    const npz = DataSpec.parse({ source: 'npz', file: 'f.npz', train: { features: 'x', labels: 'y' } });
+    const npz = DataSpec.parse({
+      source: 'npz',
+      file: 'f.npz',
+      train: { features: 'x', labels: 'y' },
+    });
     expect(mapDataPaths(npz, () => 'g.npz')).toEqual({ ...npz, file: 'g.npz' });
   });
 });

@@ -13,13 +13,13 @@ export function mapDataPaths(data: DataSpec, one: (path: string) => string): Dat
   });
   switch (data.source) {
     case 'csv': {
-      const test = data.test === undefined ? {} : { test: some(data.test) };
-      return { ...data, train: some(data.train), ...test };
+      const train = some(data.train);
+      return { ...data, train, ...(data.test === undefined ? {} : { test: some(data.test) }) };
     }
     case 'idx':
     case 'npy': {
-      const test = data.test === undefined ? {} : { test: pair(data.test) };
-      return { ...data, train: pair(data.train), ...test };
+      const train = pair(data.train);
+      return { ...data, train, ...(data.test === undefined ? {} : { test: pair(data.test) }) };
     }
     case 'npz':
       return { ...data, file: one(data.file) };

@@ -10,7 +10,7 @@ import type {
   StoredRunView,
   WorkReport,
 } from '../contracts/branch-protocol.ts';
-import type { DroppedFile, EngineMessage } from '../contracts/engine-protocol.ts';
+import type { EngineMessage } from '../contracts/engine-protocol.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import { NamedFiles } from '../platform/memory.ts';
 import type { RunStorage } from '../platform/platform.ts';

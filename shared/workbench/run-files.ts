@@ -87,12 +87,8 @@ export async function placeFiles(from: RunStorage, to: RunStorage, folder: strin
     await to.blobs.write(FILE_PREFIX + name, new Uint8Array(bytes));
   }
   const value = JSON.parse(new TextDecoder().decode(experiment)) as Experiment;
-  const place = (path: string) =>
-    carried.has(path) ? joinPath(folder, FILE_PREFIX + path) : path;
-  await to.blobs.write(
-    EXPERIMENT_FILE,
-    json({ ...value, data: mapDataPaths(value.data, place) }),
-  );
+  const place = (path: string) => (carried.has(path) ? joinPath(folder, FILE_PREFIX + path) : path);
+  await to.blobs.write(EXPERIMENT_FILE, json({ ...value, data: mapDataPaths(value.data, place) }));
 }
 
 /** Last part of each path; where two are the same, the later ones have a number before them. */

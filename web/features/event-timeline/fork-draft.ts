@@ -57,7 +57,6 @@ export function firstDraft(
 
 /** Where an event took place; null: in no slot. */
 function placeOf(event: RunEvent): { layerId: string; slot: number } | null {
-  if (event.type === 'decision') return event.decision;
   return 'layerId' in event && 'slot' in event
     ? { layerId: event.layerId, slot: event.slot }
     : null;
