@@ -27,8 +27,6 @@ import { storeTwin } from './twins.ts';
 /** Runs kept in a browser; beyond them the oldest go. */
 export const MAX_STORED_RUNS = 24;
 
-export { FILE_PREFIX, storedFiles };
-
 /** Where stored runs are. */
 export interface RunShelf {
   storageOf(runId: string): RunStorage | null;

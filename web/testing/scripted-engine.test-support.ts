@@ -6,7 +6,6 @@
 import type {
   EngineEnvelope,
   EngineMessage,
-  EngineRequest,
   EngineSnapshot,
   LayerReport,
 } from '../../shared/contracts/engine-protocol.ts';
