@@ -10,6 +10,7 @@ import {
 } from '#shared/base/errors.ts';
 import type { Experiment } from '#shared/contracts/experiment.ts';
 import type { Dataset } from '#shared/data/dataset.ts';
+import type { Placements } from '#shared/kasmina/seed-loader.ts';
 import { fileRunStorage } from '#shared/platform/deno.ts';
 import { type OpenRun, openRun } from '#shared/workbench/open-run.ts';
 import type { Bench } from './bench.ts';
@@ -59,7 +60,8 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
   let finished: RunFinished | null = null;
   let run: OpenRun | null = null;
   try {
-    run = await openRun(await bench.get(), {
+    const workbench = { ...(await bench.get()), warmKernels: true };
+    run = await openRun(workbench, {
       runId,
       experiment,
       dataset,
@@ -82,9 +84,12 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     });
     options.onReady?.(run);
     const { trainer } = run;
+    const { growth } = trainer;
     try {
       const done = await trainer.train(Number.POSITIVE_INFINITY, () => stop.aborted);
       await trainer.finish(done ? 'done' : 'interrupted');
+      const waits = waitText(growth.placements);
+      if (waits !== null) output.note(waits);
       if (done) await options.onDone?.(run);
     } catch (error) {
       if (!(error instanceof DivergedError || error instanceof StorageFullError)) throw error;
@@ -98,6 +103,14 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     await run?.close();
     await storage?.close().catch(() => undefined);
   }
+}
+
+/** Whether the kernels of seeds were there in time; null where no seed needed any. */
+export function waitText({ placed, waitedMs, waits }: Placements): string | null {
+  if (placed === 0) return null;
+  const seeds = `${placed} ${placed === 1 ? 'seed' : 'seeds'}`;
+  if (waits === 0) return `kernels of ${seeds} were ready in time: training waited for none`;
+  return `training waited ${Math.ceil(waitedMs)} ms in all for the kernels of ${waits} of ${seeds}; a larger growth.forgeLead gives them more time`;
 }
 
 function failureText(error: Error, step: number, folder: string | null): string {

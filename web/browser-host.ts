@@ -67,6 +67,7 @@ export async function createBrowserHost(emit: EmitMessage): Promise<EngineHost> 
         });
         return {
           ...{ backend, artifacts, services, clock: systemClock, files, shaderDigest: digest },
+          warmKernels: true,
           ...(storage ? { knowledge: localKnowledge(storage.blobs('knowledge')) } : {}),
         };
       },

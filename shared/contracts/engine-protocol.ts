@@ -172,6 +172,13 @@ export interface EngineSnapshot {
     /** Misses of what was asked for the first time; absent: not counted. */
     firstMisses?: number;
   };
+  /** How the kernels of seeds came in this sitting; absent: no run is open. */
+  placements?: {
+    placed: number;
+    /** Seeds that training waited for, and how long, milliseconds. */
+    waits: number;
+    waitedMs: number;
+  };
   memory: { arenaBytes: number; withoutReuseBytes: number; parameterBytes: number };
   dispatchesPerStep: number;
 }

@@ -170,6 +170,25 @@ export const RunEvent = z.discriminatedUnion('type', [
     cause: z.string(),
     /** Trainable values of the whole network afterwards. */
     parameters: z.number().int().nonnegative(),
+    /** Of a germination with `growth.forgeLead`: step of the look at which its seed is grafted. */
+    graftStep: z.number().int().nonnegative().optional(),
+  }),
+  /** The kernels of a seed when it was due to join the network. Times are the machine's. */
+  z.object({
+    ...base,
+    ...time,
+    type: z.literal('artifact'),
+    layerId: z.string(),
+    slot: z.number().int().nonnegative(),
+    seedId: z.string(),
+    blueprint: z.string(),
+    origin: z.enum(['memory', 'storage', 'urza', 'forge']),
+    /** Step of the germination, or of the sitting that asked again after a resume. */
+    requestedStep: z.number().int().nonnegative(),
+    /** From the request until the kernels were there, milliseconds. */
+    readyMs: z.number().nonnegative(),
+    /** How long training stood still for them, milliseconds; 0: they were there in time. */
+    waitedMs: z.number().nonnegative(),
   }),
   /** A paced ramp goes faster, slower, stands or goes on; see the `health` and `metrics` before. */
   z.object({

@@ -49,6 +49,15 @@ export const GrowthSpec = z
       .describe('How a seed learns before it blends; docs/kasmina.md compares them'),
     trainingSteps: count.default(200).describe('Steps a seed trains before it may blend'),
     holdingSteps: count.default(100).describe('Steps a seed is held before it may fossilise'),
+    forgeLead: z
+      .number()
+      .int()
+      .min(0)
+      .max(64)
+      .optional()
+      .describe(
+        'Looks, beyond the next one, between a germination and the look at which its seed joins the network: time for its kernels to compile while training goes on. Absent: 0',
+      ),
     stageTimeoutSteps: count
       .default(4000)
       .describe('Longest stay in TRAINING or HOLDING before the seed is culled'),

@@ -80,6 +80,8 @@ export const SeedSlotState = z.object({
   contribution: z.number().nullable(),
   /** (|g_seed| / |g_host|) * sqrt(P_host / P_seed); null: unmeasured. */
   gradientRatio: z.number().nullable(),
+  /** Step of the look at which a seed in LOADING joins the network; absent: the next look. */
+  graftStep: z.number().int().nonnegative().optional(),
   /** First step at which the slot may be used again after a cull. */
   embargoUntil: z.number().int().nonnegative(),
   /** True of a fossilised seed that is now a part of its host's own tensors. */

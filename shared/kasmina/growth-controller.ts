@@ -13,7 +13,7 @@ import { alphaAt, isPaced } from './alpha-schedule.ts';
 import { gateG3 } from './gates.ts';
 import type { GrowthControllerOptions, GrowthState, SlotRecord } from './growth-state.ts';
 import { SeedActions, type SeedRequest } from './seed-actions.ts';
-import { SeedLoader } from './seed-loader.ts';
+import { type Placements, SeedLoader } from './seed-loader.ts';
 import * as slots from './seed-slot.ts';
 import { isLive } from './seed-stage.ts';
 import { SlotJournal } from './slot-journal.ts';
@@ -37,15 +37,15 @@ export class GrowthController extends SlotRegistry {
     super(options);
     this.#experiment = options.experiment;
     this.#journal = new SlotJournal(this, options.emit);
-    this.#loader = new SeedLoader(this, this.#journal, options.artifacts);
+    this.#loader = new SeedLoader(this, this.#journal, options);
     this.#actions = new SeedActions(this, this.#journal, this.#loader, options);
   }
 
   /** Replaces the state (resume, rollback) and asks again for artifacts that were on their way. */
-  restore(state: GrowthState): void {
+  restore(state: GrowthState, step = 0): void {
     this.state = state;
     this.followHost();
-    this.#loader.restart();
+    this.#loader.restart(step);
   }
 
   /** What happens by itself at a look: alphas, placements, ends of embargo, time-outs. */
@@ -54,7 +54,7 @@ export class GrowthController extends SlotRegistry {
     for (const r of this.state.slots) {
       switch (r.state.stage) {
         case 'LOADING':
-          if (step > r.state.stageSince) await this.#loader.place(r, step);
+          if (slots.isDue(r.state, step)) await this.#loader.place(r, step);
           break;
         case 'BLENDING': {
           r.state = slots.withAlpha(r.state, r.ramp ? alphaAt(r.ramp, step) : r.state.alpha);
@@ -178,6 +178,11 @@ export class GrowthController extends SlotRegistry {
       }
       throw error;
     }
+  }
+
+  /** How the kernels of seeds came, in this sitting. */
+  get placements(): Placements {
+    return this.#loader.placements;
   }
 
   /** Whether the seed would blend in now, but for what its landscape may say. */

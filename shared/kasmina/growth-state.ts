@@ -58,6 +58,8 @@ export interface GrowthControllerOptions {
   sitesAfter?(changes: readonly HostChange[]): readonly GrowableSite[];
   artifacts: ArtifactSource;
   emit: EmitEvent;
+  /** Milliseconds of a clock that goes on, for what training waits. Absent: nothing is timed. */
+  now?(): number;
   blueprintOf(name: string): Blueprint;
   /** Trainable values of the whole network with the seeds of the current state. */
   hostParameters: number;

@@ -111,11 +111,20 @@ export class SeedActions {
       blueprint: blueprint.name,
       blendMode,
       step,
+      ...this.#graft(step),
       cause: request.cause,
     });
     this.#journal.move(r, change);
-    this.#loader.request(r);
+    this.#loader.request(r, step);
     return null;
+  }
+
+  /** The look at which a seed that germinates now joins the network, where that is not the next. */
+  #graft(step: number): { graftStep?: number } {
+    const { growth, intervalSteps } = this.#experiment;
+    const lead = growth.forgeLead ?? 0;
+    if (lead === 0) return {};
+    return { graftStep: (Math.floor(step / intervalSteps) + 1 + lead) * intervalSteps };
   }
 
   #advance(r: SlotRecord, step: number, force: boolean, cause: string): string | null {

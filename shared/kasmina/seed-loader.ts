@@ -1,30 +1,59 @@
-/** Fetches what germinated seeds are made of, and places it a look later. */
+/**
+ * Fetches what germinated seeds are made of while training goes on, and places it at the look that
+ * was named when they germinated. Only where it is not there by then does training wait: the look
+ * does not move, so how long a machine compiles changes no bit of a run.
+ */
 import { messageOf } from '../base/errors.ts';
 import { hostSeenBy } from '../blueprints/ir.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { gateG1 } from './gates.ts';
-import type { SlotRecord } from './growth-state.ts';
+import type { GrowthControllerOptions, SlotRecord } from './growth-state.ts';
 import * as slots from './seed-slot.ts';
 import { refusal, type SlotJournal } from './slot-journal.ts';
 import { gateParameters, type SlotRegistry } from './slot-registry.ts';
 
+/** How the kernels of seeds came. */
+export interface Placements {
+  /** Seeds that joined the network. */
+  placed: number;
+  /** Those among them that training had to wait for, and how long, milliseconds. */
+  waits: number;
+  waitedMs: number;
+}
+
+/** An artifact on its way. */
+interface Order {
+  artifact: Promise<ProvidedArtifact>;
+  step: number;
+  asked: number;
+  /** When it was there; null: not yet. */
+  ready: number | null;
+}
+
 export class SeedLoader {
+  readonly placements: Placements = { placed: 0, waits: 0, waitedMs: 0 };
   #slots: SlotRegistry;
   #journal: SlotJournal;
   #artifacts: ArtifactSource;
-  #loading = new Map<string, Promise<ProvidedArtifact>>();
+  #now: () => number;
+  #loading = new Map<string, Order>();
 
-  constructor(registry: SlotRegistry, journal: SlotJournal, artifacts: ArtifactSource) {
+  constructor(
+    registry: SlotRegistry,
+    journal: SlotJournal,
+    { artifacts, now = () => 0 }: Pick<GrowthControllerOptions, 'artifacts' | 'now'>,
+  ) {
     this.#slots = registry;
     this.#journal = journal;
     this.#artifacts = artifacts;
+    this.#now = now;
   }
 
   /** Asks again for everything that was on its way. */
-  restart(): void {
+  restart(step: number): void {
     this.#loading.clear();
     for (const r of this.#slots.state.slots) {
-      if (r.state.stage === 'LOADING') this.request(r);
+      if (r.state.stage === 'LOADING') this.request(r, step);
     }
   }
 
@@ -34,21 +63,27 @@ export class SeedLoader {
   }
 
   /** Asks for the artifact of a seed in LOADING. */
-  request(r: SlotRecord): void {
+  request(r: SlotRecord, step: number): void {
     const site = this.#slots.site(r.state.layerId);
     const blueprint = r.blueprint!;
-    const promise = this.#artifacts.provide(blueprint, hostSeenBy(blueprint, site.host));
-    // It is awaited one look later; until then a rejection has no other reader.
-    promise.catch(() => {});
-    this.#loading.set(r.state.seedId!, promise);
+    const artifact = this.#artifacts.provide(blueprint, hostSeenBy(blueprint, site.host));
+    const order: Order = { artifact, step, asked: this.#now(), ready: null };
+    const isThere = () => {
+      order.ready = this.#now();
+    };
+    // It is awaited at a later look; until then a rejection has no other reader.
+    artifact.then(isThere, isThere);
+    this.#loading.set(r.state.seedId!, order);
   }
 
   /** Waits for the artifact, and makes the seed part of the network if gate G1 agrees. */
   async place(r: SlotRecord, step: number): Promise<void> {
     const id = r.state.seedId!;
+    const order = this.#loading.get(id)!;
     let artifact: ProvidedArtifact;
+    const due = this.#now();
     try {
-      artifact = await this.#loading.get(id)!;
+      artifact = await order.artifact;
     } catch (error) {
       const change = slots.fault(r.state, step, messageOf(error));
       this.#journal.notice(
@@ -56,10 +91,11 @@ export class SeedLoader {
         `Could not load blueprint "${r.state.blueprint}": ${messageOf(error)}`,
       );
       this.#journal.move(r, change);
-      if (change.state.stage === 'LOADING') this.request(r);
+      if (change.state.stage === 'LOADING') this.request(r, step);
       return;
     }
     this.#loading.delete(id);
+    this.#report(r, order, artifact, Math.max(0, (order.ready ?? this.#now()) - due));
     const gate = gateG1({
       artifactValidated: artifact.validated,
       digestMatches: artifact.digestMatches,
@@ -74,5 +110,19 @@ export class SeedLoader {
     r.bornStep = step;
     const extra = gateParameters(r.state.blendMode, this.#slots.site(r.state.layerId).host);
     this.#journal.move(r, slots.placed(r.state, { step, parameters: artifact.parameters + extra }));
+  }
+
+  #report(r: SlotRecord, order: Order, { origin }: ProvidedArtifact, waitedMs: number): void {
+    this.placements.placed++;
+    if (waitedMs > 0) {
+      this.placements.waits++;
+      this.placements.waitedMs += waitedMs;
+    }
+    const { blueprint, layerId, seedId, slot } = r.state;
+    const readyMs = Math.max(0, (order.ready ?? this.#now()) - order.asked);
+    this.#journal.emit({
+      ...{ type: 'artifact', layerId, slot, seedId: seedId!, blueprint: blueprint! },
+      ...{ origin, requestedStep: order.step, readyMs, waitedMs },
+    });
   }
 }

@@ -37,7 +37,15 @@ export const MAX_FAULTS = 3;
  */
 export function germinate(
   state: SeedSlotState,
-  seed: { seedId: string; blueprint: string; blendMode: BlendMode; step: number; cause?: string },
+  seed: {
+    seedId: string;
+    blueprint: string;
+    blendMode: BlendMode;
+    step: number;
+    /** Step of the look at which it joins the network; absent: the next look. */
+    graftStep?: number;
+    cause?: string;
+  },
 ): SlotChange {
   if (state.stage === 'DORMANT' && seed.step < state.embargoUntil) {
     throw new StageTransitionError(
@@ -54,7 +62,13 @@ export function germinate(
     contribution: null,
     gradientRatio: null,
     faults: 0,
+    ...(seed.graftStep === undefined ? {} : { graftStep: seed.graftStep }),
   });
+}
+
+/** Whether a seed in LOADING is to join the network at the look of this step. */
+export function isDue({ graftStep, stageSince }: SeedSlotState, step: number): boolean {
+  return step >= (graftStep ?? stageSince + 1);
 }
 
 /**
@@ -237,10 +251,9 @@ function move(
   changes: Partial<SeedSlotState>,
 ): SlotChange {
   const to = nextStage(state.stage, trigger, state);
-  return {
-    state: { ...state, ...changes, stage: to, stageSince: step },
-    transition: { from: state.stage, to, cause },
-  };
+  const next = { ...state, ...changes, stage: to, stageSince: step };
+  if (to !== 'LOADING') delete next.graftStep;
+  return { state: next, transition: { from: state.stage, to, cause } };
 }
 
 function finite(value: number | null): number | null {

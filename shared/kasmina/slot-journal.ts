@@ -38,6 +38,7 @@ export class SlotJournal {
       to: change.transition.to,
       cause: change.transition.cause,
       parameters: this.#slots.parameters(),
+      ...(change.state.graftStep === undefined ? {} : { graftStep: change.state.graftStep }),
     });
   }
 

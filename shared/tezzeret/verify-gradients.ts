@@ -6,6 +6,7 @@ import { RandomStream } from '../base/random.ts';
 import type { VerificationCheck } from '../contracts/blueprint.ts';
 import type { Plan, PlannedParameter } from '../engine/plan/plan.ts';
 import { numel, pack } from '../engine/plan/shape.ts';
+import { breather } from './breather.ts';
 import { atMost } from './deviation.ts';
 import { parameterName } from './fragment.ts';
 import type { FragmentInputs, FragmentResult, FragmentRun } from './fragment-run.ts';
@@ -62,9 +63,11 @@ export async function checkDifferences(
   let worst = 0;
   let where = '';
   let directions = 0;
+  const breathe = breather();
   for (const variable of variables) {
     for (const direction of directionsOf(variable, Math.max(0, Math.min(MAX_SINGLES, singles)))) {
       directions++;
+      await breathe();
       let deviation = Number.POSITIVE_INFINITY;
       for (const step of STEPS) {
         if (deviation <= DIFFERENCE_BOUND) break;
@@ -175,7 +178,9 @@ export async function checkAlive(
   const parameters = birth.parameters.slice();
   const seen = new Uint8Array(parameters.length);
   let dy: Floats = targets.map((t) => (-2 * t) / batch);
+  const breathe = breather(0);
   for (let step = 0; step < 2; step++) {
+    await breathe();
     const externals = new Map([...birth.externals, ['dy', dy]]);
     let { gradients, outputs } = await run.run({ parameters, externals });
     if (step > 0) {

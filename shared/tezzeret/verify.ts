@@ -8,6 +8,7 @@ import type { Blueprint, HostShape, VerificationCheck } from '../contracts/bluep
 import type { Backend } from '../engine/plan/backend.ts';
 import type { PlannedParameter } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
+import { breather } from './breather.ts';
 import { atMost, relativeDeviation } from './deviation.ts';
 import { type Fragment, parameterName, seedFragment } from './fragment.ts';
 import { type FragmentInputs, type FragmentResult, FragmentRun } from './fragment-run.ts';
@@ -40,6 +41,7 @@ export async function verifySeed(
   // Beyond the limits a device only fails, perhaps for the training beside us too.
   if (limits.some((check) => !check.passed)) return limits;
   const { backend, reference } = options;
+  const breathe = breather(0);
   const whole = seedFragment(blueprint, host, rowsOn(host, BATCH));
   const rows = seedFragment(blueprint, host, rowsOn(host, ROWS));
   const runs: FragmentRun[] = [];
@@ -71,11 +73,6 @@ export async function verifySeed(
   } finally {
     for (const run of runs) run.dispose();
   }
-}
-
-/** Lets a training on the same thread send its next steps. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function checkLimits(

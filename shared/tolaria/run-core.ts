@@ -43,6 +43,7 @@ export class RunCore {
       blueprintOf: options.blueprintOf,
       hostParameters: hostParametersOf(experiment, dataset),
       emit: (body) => this.emit(body),
+      now: () => options.clock.now(),
     });
     this.state = {
       step: 0,

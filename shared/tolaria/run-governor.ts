@@ -79,7 +79,7 @@ export class RunGovernor {
     this.#run.runtime.arena.restoreSnapshot();
     const bad = { ...watch, diverging: 0, collapsed: 0 };
     this.#run.state = { ...saved, rollbacks, skipped, watch: bad, seconds };
-    this.#run.growth.restore(saved.growth);
+    this.#run.growth.restore(saved.growth, saved.step);
     const remedy = chooseRemedy({
       cause,
       step: faultStep,

@@ -49,7 +49,7 @@ export async function resumeRun(parts: RunParts): Promise<number> {
     await dropKeptAfter(storage.blobs, state.step);
     events = state.events;
     run.state = state;
-    run.growth.restore(state.growth);
+    run.growth.restore(state.growth, state.step);
     for (const event of kept) if (event.type === 'tuning') backend.tuning?.honour(event);
     await network.apply();
     run.runtime.arena.importTensors(tensors);

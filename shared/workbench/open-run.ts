@@ -31,6 +31,7 @@ import { keepLearned, readKnowledge, recordedKnowledge } from './run-knowledge.t
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 import { storedTwins } from './twins.ts';
+import { kernelCandidates, warmKernels } from './warm-kernels.ts';
 
 /** What outlives a single run. */
 export interface Workbench {
@@ -41,6 +42,8 @@ export interface Workbench {
   clock: Clock;
   files: FileReader;
   shaderDigest: string;
+  /** Compile what a policy may ask for beforehand, beside training. Absent: only when it asks. */
+  warmKernels?: boolean;
   /** Where policies keep what they learned when no server does. Absent: nowhere. */
   knowledge?: KnowledgeStore;
 }
@@ -164,11 +167,20 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     });
     for (const event of queued) upload.add(event);
   }
+  const { growth } = trainer;
+  const stopWarming = bench.warmKernels
+    ? warmKernels({
+        ...{ artifacts: bench.artifacts, clock: bench.clock, blueprintOf: find },
+        candidates: kernelCandidates(trainer.experiment, growth.layerObservations(), find),
+        hostOf: (id) => growth.sites.find((site) => site.layerId === id)?.host ?? null,
+      })
+    : async () => {};
   return {
     trainer,
     dataset,
     earlier,
     async close() {
+      await stopWarming();
       const end = seen?.at(-1);
       if (seen && end?.type === 'run.finished' && end.status === 'done') {
         await keepLearned(experiment, trainer.growth.sites, [...earlier, ...seen], stores);

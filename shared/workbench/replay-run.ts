@@ -216,6 +216,7 @@ const APART: ReadonlySet<RunEvent['type']> = new Set([
     'twin',
     'policy-cost',
     'tuning',
+    'artifact',
   ] as const),
 ]);
 

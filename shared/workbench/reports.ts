@@ -53,7 +53,7 @@ export function networkReport(
   trainer: Trainer | null,
 ): Pick<
   EngineSnapshot,
-  'step' | 'parameters' | 'layers' | 'policySource' | 'memory' | 'dispatchesPerStep'
+  'step' | 'parameters' | 'layers' | 'policySource' | 'placements' | 'memory' | 'dispatchesPerStep'
 > {
   const report = trainer?.runtime.report;
   return {
@@ -61,6 +61,7 @@ export function networkReport(
     parameters: trainer?.parameters ?? 0,
     layers: trainer ? layerReports(trainer) : [],
     policySource: trainer?.policySource ?? 'none',
+    ...(trainer ? { placements: { ...trainer.growth.placements } } : {}),
     memory: {
       arenaBytes: report?.arenaBytes ?? 0,
       withoutReuseBytes: report?.withoutReuseBytes ?? 0,

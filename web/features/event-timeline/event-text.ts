@@ -17,6 +17,7 @@ const GROUPS: Record<RunEvent['type'], EventGroup | null> = {
   command: 'growth',
   gate: 'growth',
   transition: 'growth',
+  artifact: 'growth',
   pace: 'growth',
   fold: 'growth',
   'alpha-landscape': 'growth',
@@ -35,6 +36,13 @@ export function eventGroup(event: RunEvent): EventGroup | null {
   return GROUPS[event.type];
 }
 
+/** Where the kernels of a seed came from. */
+const ORIGIN_TEXT = {
+  memory: 'memory',
+  storage: 'storage',
+  urza: 'the server',
+  forge: 'the compiler',
+} as const;
 const SPLITS = { train: 'Training', validation: 'Validation', test: 'Test' } as const;
 const ENDS = { done: 'Finished', interrupted: 'Interrupted', failed: 'Failed' } as const;
 
@@ -60,6 +68,13 @@ export function eventText(event: RunEvent): string {
       const who = event.seedId ?? `slot ${event.slot}`;
       const [from, to] = [STAGE_LOOKS[event.from].label, STAGE_LOOKS[event.to].label];
       return `${who} in ${event.layerId}: ${from} → ${to} (${event.cause})`;
+    }
+    case 'artifact': {
+      const wait =
+        event.waitedMs > 0
+          ? `training waited ${Math.ceil(event.waitedMs)} ms for them`
+          : 'in time, training did not wait';
+      return `Kernels of ${event.seedId} (${event.blueprint}) in ${event.layerId} came from ${ORIGIN_TEXT[event.origin]} ${Math.ceil(event.readyMs)} ms after they were asked for: ${wait}`;
     }
     case 'pace': {
       const pace = event.rate === 0 ? 'stands' : `goes at ${formatShare(event.rate)} of its pace`;

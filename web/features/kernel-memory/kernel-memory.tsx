@@ -1,4 +1,5 @@
 /** What a step costs: dispatches, memory, and how well the kernel cache serves. */
+import type { EngineSnapshot } from '../../../shared/contracts/engine-protocol.ts';
 import { useRunStore } from '../../run-store.ts';
 import { formatBytes, formatCount, UNMEASURED } from '../../ui/format.ts';
 import { Meter } from '../../ui/meter.tsx';
@@ -8,6 +9,7 @@ import styles from './kernel-memory.module.css';
 export function KernelMemory({ className }: { className?: string | undefined }) {
   const cache = useRunStore((s) => s.snapshot?.cache ?? null);
   const memory = useRunStore((s) => s.snapshot?.memory ?? null);
+  const placements = useRunStore((s) => s.snapshot?.placements ?? null);
   const dispatches = useRunStore((s) => s.snapshot?.dispatchesPerStep ?? 0);
   const isPrepared = cache !== null && memory !== null && dispatches > 0;
   return (
@@ -22,6 +24,7 @@ export function KernelMemory({ className }: { className?: string | undefined }) 
           />
           <Fact term="Cache hits" value={hitRate(cache)} />
           <Fact term="Hits once warm" value={warmRate(cache)} />
+          <Fact term="Training waited" value={waited(placements)} />
           <Fact term="Evictions" value={formatCount(cache.evictions)} />
           <Arena {...memory} />
         </dl>
@@ -49,6 +52,14 @@ function warmRate({
   misses: number;
 }): string {
   return hitRate({ hits, misses: misses - firstMisses });
+}
+
+/** How long training stood still for kernels that were not compiled in time. */
+function waited(placements: EngineSnapshot['placements'] | null): string {
+  if (!placements || placements.placed === 0) return UNMEASURED;
+  const { placed, waitedMs, waits } = placements;
+  const ms = formatCount(Math.ceil(waitedMs));
+  return `${ms} ms, for ${formatCount(waits)} of ${formatCount(placed)} seeds`;
 }
 
 function Fact({ term, value }: { term: string; value: string }) {

@@ -74,6 +74,14 @@ function setFold(isOn: boolean): void {
   });
 }
 
+/** Leaves the key out at its default, as the file's author would. */
+function setForgeLead(forgeLead: number): void {
+  editDraft((draft) => {
+    const { forgeLead: _, ...growth } = draft.growth;
+    return { ...draft, growth: forgeLead === 0 ? growth : { ...growth, forgeLead } };
+  });
+}
+
 export function GrowthSettings() {
   const growth = useDraftStore((s) => s.draft.growth);
   const policy = useDraftStore((s) => s.draft.policy);
@@ -150,6 +158,12 @@ export function GrowthSettings() {
                 {number('trainingSteps', 'Training steps')}
                 {number('alphaSteps', 'Blending steps')}
               </div>
+              <NumberField
+                label="Looks for compiling, beyond the next"
+                value={growth.forgeLead ?? 0}
+                issue={issueFor(issues, 'growth.forgeLead')}
+                onChange={setForgeLead}
+              />
               <div className={styles['pair']}>
                 {number('holdingSteps', 'Holding steps')}
                 <SelectField
