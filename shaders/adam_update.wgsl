@@ -56,19 +56,15 @@ fn adam_update(
 //% if NORM
   let measured = norm[replica * 2u];
 //% end
+  var faulty = false;
   for (var k = 0u; k < 4u; k++) {
     let at = replica * P4 + section * 16u + k * 4u + index % 4u;
     var g = gradients[at];
+    var sound = finite4(g);
 //% if NORM
-    let sound = finite1(measured.x) && all(finite4(g));
+    sound &= vec4<bool>(finite1(measured.x));
     g *= measured.y;
-//% else
-    let sound = all(finite4(g));
 //% end
-    if (!sound) {
-      report_fault();
-      continue;
-    }
     var p = parameters[at];
 //% if DECOUPLED
     p -= s.x * s.w * p;
@@ -79,12 +75,14 @@ fn adam_update(
     let v = fma(vec4f(BETA2), moment2[at], KEEP2 * (g * g));
     let next = p - s.x * (m * s.y) / (sqrt(v * s.z) + EPSILON);
     // An infinite second moment would hold its parameter still for ever.
-    if (!(all(finite4(m)) && all(finite4(v)) && all(finite4(next)))) {
-      report_fault();
-      continue;
+    sound &= finite4(m) & finite4(v) & finite4(next);
+    if (all(sound)) {
+      moment1[at] = m;
+      moment2[at] = v;
+      parameters[at] = next;
+    } else {
+      faulty = true;
     }
-    moment1[at] = m;
-    moment2[at] = v;
-    parameters[at] = next;
   }
+  if (faulty) { report_fault(); }
 }

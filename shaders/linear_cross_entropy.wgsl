@@ -154,6 +154,27 @@ fn linear_cross_entropy(
 //% end
 //% end
 //% end
+//% if LOOPED
+  // As in lib/linear_epilogue.wgsl.
+  var sums = array<vec4f, ${TM*TN4}>(
+//% for i in 0..TM
+//% for j in 0..TN4
+    s${i}_${j},
+//% end
+//% end
+  );
+  for (var i = 0u; i < ${TM}u; i++) {
+    if (row + i < M) {
+      finish_row(
+        row + i,
+        replica,
+//% for j in 0..TN4
+        sums[i * ${TN4}u + ${j}u],
+//% end
+      );
+    }
+  }
+//% else
 //% for i in 0..TM
   if (row + ${i}u < M) {
     finish_row(
@@ -164,5 +185,6 @@ fn linear_cross_entropy(
 //% end
     );
   }
+//% end
 //% end
 }

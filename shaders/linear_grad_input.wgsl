@@ -56,23 +56,33 @@ fn linear_grad_input(
     let a${i} = dy[y${i} + n];
 //% end
 //% for j in 0..TN4
-    {
 //% for q in 0..4
-      let b${q} = weight[w_base + (k${j} * 4u + ${q}u) * N4 + n];
+    let b${q}_${j} = weight[w_base + (k${j} * 4u + ${q}u) * N4 + n];
 //% end
+//% if !QUAD
 //% for q in 0..4
-      let w${q} = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});
+    let w${q}_${j} = vec4f(b0_${j}.${lane(q)}, b1_${j}.${lane(q)}, b2_${j}.${lane(q)}, b3_${j}.${lane(q)});
+//% for i in 0..TM
+    s${i}_${j} = fma(vec4f(a${i}.${lane(q)}), w${q}_${j}, s${i}_${j});
+//% end
+//% end
+//% end
+//% end
+//% if QUAD
+    // Each number is shared once, for all columns.
+//% for q in 0..4
+    {
+//% for j in 0..TN4
+      let w${j} = vec4f(b0_${j}.${lane(q)}, b1_${j}.${lane(q)}, b2_${j}.${lane(q)}, b3_${j}.${lane(q)});
 //% end
 //% for i in 0..TM
-//% for q in 0..4
-//% if QUAD
-      s${i}_${j} = fma(vec4f(quadBroadcast(a${i/4}.${lane(q)}, ${i%4}u)), w${q}, s${i}_${j});
-//% else
-      s${i}_${j} = fma(vec4f(a${i}.${lane(q)}), w${q}, s${i}_${j});
-//% end
+      let v${i} = vec4f(quadBroadcast(a${i/4}.${lane(q)}, ${i%4}u));
+//% for j in 0..TN4
+      s${i}_${j} = fma(v${i}, w${j}, s${i}_${j});
 //% end
 //% end
     }
+//% end
 //% end
   }
   // @include lib/linear_grad_input_epilogue.wgsl

@@ -56,6 +56,10 @@ export const TILE_CASES: readonly ParityCase[] = [
     const h = dense(b, b.input('x', [70, 37]), 'fc1', 68);
     return finish(b, dense(b, dense(b, dense(b, h, 'fc2', 34), 'fc3', 18), 'fc4', 10));
   }),
+  // Results enough for the largest tiles, forward and backward.
+  network('wide', (b) =>
+    finish(b, dense(b, dense(b, b.input('x', [130, 8]), 'fc1', 516), 'fc2', 7)),
+  ),
   // One channel, rows longer than the longest strip, strides, wide and flat kernels.
   network('cnn', (b) => {
     const c1 = conv(b, b.input('x', [2, 9, 15, 1]), 'conv1', 18);

@@ -30,6 +30,15 @@ for (const kind of ['software', 'gpu'] as const) {
   }
 }
 
+for (const c of TILE_CASES) {
+  Deno.test(`${c.name}: both families of adapters`, options, async () => {
+    const software = new GpuBackend(device, { ...adapter, kind: 'software' }, { quads });
+    const hardware = new GpuBackend(device, { ...adapter, kind: 'gpu' }, { quads });
+    const name = await firstDifference(software, hardware, c);
+    assert(name === null, `${name}: hardware's kernels give other bits than a CPU renderer's`);
+  });
+}
+
 for (const [index, { tile, cases }] of SLICED_CASES.entries()) {
   Deno.test(
     `products in workgroup memory, tile ${index}: ${cases.length} cases`,

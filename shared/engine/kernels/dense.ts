@@ -3,15 +3,21 @@ import { linearSizes } from '../plan/ops-dense.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { numel } from '../plan/shape.ts';
 import { gradientTarget } from './gradient-target.ts';
-import type { KernelCall, Lowering } from './kernel-call.ts';
+import type { KernelCall, Lowering, LoweringContext } from './kernel-call.ts';
 import { ACTIVATION_CODE, BLEND_CODE, controlConstants, read, write } from './kernel-call.ts';
 import { checkLoop } from './limits.ts';
 import { chooseTile, type Tile } from './tiles.ts';
 
+/** Whether a tile is written in a loop: CPU renderers compile that faster, hardware would spill. */
+function looped(c: LoweringContext): number {
+  return c.family === 'software' ? 1 : 0;
+}
+
 /** Preprocessor names and workgroup size of a tile over `rows` x `columns4` results. */
-function tileDefines(tile: Tile, rows: number, columns4: number) {
+function tileDefines(tile: Tile, rows: number, columns4: number, c: LoweringContext) {
   return {
     TN4: tile.columns4,
+    LOOPED: looped(c),
     QUAD: tile.quad ? 1 : 0,
     ROW_EDGE: rows % (tile.wy * tile.rows) === 0 ? 0 : 1,
     COLUMN_EDGE: columns4 % (tile.wx * tile.columns4) === 0 ? 0 : 1,
@@ -19,8 +25,15 @@ function tileDefines(tile: Tile, rows: number, columns4: number) {
 }
 
 /** The shader that a tile runs on, with names and constants of its shape; `depth`: length of the sums. */
-function variant(op: string, tile: Tile, rows: number, columns4: number, depth: number) {
-  const defines = tileDefines(tile, rows, columns4);
+function variant(
+  op: string,
+  tile: Tile,
+  rows: number,
+  columns4: number,
+  depth: number,
+  c: LoweringContext,
+) {
+  const defines = tileDefines(tile, rows, columns4, c);
   const size = { WX: tile.wx, WY: tile.wy };
   const { slice } = tile;
   if (slice === undefined) return { shader: op, defines, constants: size };
@@ -57,7 +70,7 @@ const linear: Lowering = (d, c) => {
   const choice = chooseTile({ op: 'linear', rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
   const { tile } = choice;
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
-  const v = variant('linear', tile, m, n / 4, k);
+  const v = variant('linear', tile, m, n / 4, k, c);
   return {
     shader: v.shader,
     defines: {
@@ -106,6 +119,7 @@ const linearCrossEntropy: Lowering = (d, c) => {
     defines: {
       TM: tile.rows,
       TN4: n / 4,
+      LOOPED: looped(c),
       BIAS: bias ? 1 : 0,
       ADVANCE: control ? 1 : 0,
       SMOOTH: smoothing > 0 ? 1 : 0,
@@ -142,7 +156,7 @@ const linearGradInput: Lowering = (d, c) => {
     c,
   );
   const { tile } = choice;
-  const v = variant('linear_grad_input', tile, m, k / 4, n);
+  const v = variant('linear_grad_input', tile, m, k / 4, n, c);
   return {
     shader: v.shader,
     defines: {
@@ -182,7 +196,7 @@ const linearGradWeight: Lowering = (d, c) => {
   const { tile } = choice;
   checkLoop('linear_grad_weight', m, 'use a smaller batch');
   const target = gradientTarget(dw, db, c);
-  const v = variant('linear_grad_weight', tile, k4, n4, m);
+  const v = variant('linear_grad_weight', tile, k4, n4, m, c);
   return {
     shader: v.shader,
     defines: { TM4: tile.rows, ...v.defines, ...target.defines },

@@ -128,4 +128,18 @@ describe('tileKey()', () => {
     expect(tileKey(conv)).toBe('conv2d/28x32x128x1/3');
     expect(tileKey({ ...conv, rows: 29 })).not.toBe(tileKey(conv));
   });
+
+  it('counts replicas as repeats: a choice for one is none for many', () => {
+    const linear = { op: 'linear', rows: 128, columns4: 16, depth: 64, repeats: 1 } as const;
+    expect(tileKey(linear, 1)).toBe(tileKey(linear));
+    expect(tileKey(linear, 32)).toBe(tileKey({ ...linear, repeats: 32 }));
+    const many = { ...context('software', false), replicas: 32 };
+    const one = chooseTile({ ...linear, rows: 64 }, context('software', false));
+    const all = chooseTile({ ...linear, rows: 64 }, many);
+    expect(all.work).toBe(32 * one.work);
+    expect(all.key).not.toBe(one.key);
+    // 64 x 16 results alone want small tiles; 32 times as many want large ones.
+    const size = (t: { rows: number; columns4: number }) => t.rows * t.columns4;
+    expect(size(all.tile)).toBeGreaterThan(size(one.tile));
+  });
 });

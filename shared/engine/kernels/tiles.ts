@@ -43,7 +43,7 @@ export interface TileShape {
   columns4: number;
   /** Length of the sums. */
   depth: number;
-  /** How often the rows come: images times image rows, or 1. */
+  /** How often the rows come in one replica: images times image rows, or 1. */
   repeats: number;
   /** Kernel width of a convolution. @default {1} */
   taps?: number;
@@ -56,7 +56,7 @@ export interface TileChoice {
   tile: Tile;
   /** At most {@link MAX_CANDIDATES}, the default among them. */
   candidates: Tile[];
-  /** Vec4 multiply-adds of one replica: what there is to gain. */
+  /** Vec4 multiply-adds of all replicas: what there is to gain. */
   work: number;
 }
 
@@ -73,32 +73,37 @@ function sizeClass(n: number): number {
   return n <= 8 ? n : 2 ** Math.ceil(Math.log2(n));
 }
 
-export function tileKey(s: TileShape): string {
+/** Replicas run side by side, as repeats do: many small results want the tiles of a large one. */
+export function tileKey(s: TileShape, replicas = 1): string {
   const rows = s.op.startsWith('conv') ? s.rows : sizeClass(s.rows);
-  const sizes = [rows, sizeClass(s.columns4), sizeClass(s.depth), sizeClass(s.repeats)];
+  const repeats = sizeClass(s.repeats * replicas);
+  const sizes = [rows, sizeClass(s.columns4), sizeClass(s.depth), repeats];
   return `${s.op}/${sizes.join('x')}${s.taps ? `/${s.taps}` : ''}`;
 }
 
 /** The recorded choice for the shape, or the default of the adapter's family. */
 export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
-  const key = tileKey(s);
+  const key = tileKey(s, c.replicas);
   const all = tilesOf(s, c);
   const candidates = all
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
     .slice(0, MAX_CANDIDATES[c.family]);
-  const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1);
+  const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1) * c.replicas;
   return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, work };
 }
 
 /** Below this many vec4s of results large tiles gain nothing and take long to compile. */
 const SMALL = 2048;
 
+/** From this many vec4s of results on a CPU renderer is worth its largest tiles. */
+const MANY = 16_384;
+
 /** Tiles worth trying, the default first. */
 function tilesOf(s: TileShape, c: LoweringContext): Tile[] {
   const tiles = familyTiles(s, c);
   // Narrow results are few whatever is done, and a convolution's sums over pixels are long.
   const narrow = s.columns4 < 4 || s.op === 'conv2d_grad_weight';
-  if (narrow || s.rows * s.columns4 * s.repeats >= SMALL) return tiles;
+  if (narrow || s.rows * s.columns4 * s.repeats * c.replicas >= SMALL) return tiles;
   return tiles.sort((a, b) => a.rows * a.columns4 - b.rows * b.columns4);
 }
 
@@ -157,8 +162,12 @@ function productTiles(s: TileShape, c: LoweringContext): Tile[] {
     ];
   }
   const wide = n >= 8 ? 2 : 1;
+  // A number loaded costs as much as tens of multiply-adds, and sums that spill cost little: where
+  // results are many, the largest tiles load least for each. They are long to compile.
+  const many = rows * n * c.replicas >= MANY && rows >= 32 && n >= 32;
   const quads: Tile[] = [
     { rows: 2 * tall, columns4: wide, wx: 4, wy: 1, quad: true },
+    ...(many ? [{ rows: 4 * tall, columns4: 4, wx: 4, wy: 1, quad: true }] : []),
     { rows: 4 * tall, columns4: wide, wx: 4, wy: 1, quad: true },
     { rows: 2 * tall, columns4: 1, wx: 4, wy: 1, quad: true },
     { rows: tall, columns4: wide, wx: 4, wy: 2, quad: true },
@@ -168,6 +177,8 @@ function productTiles(s: TileShape, c: LoweringContext): Tile[] {
     n >= 16
       ? { rows: tall, columns4: 2, wx: 8, wy: 1 }
       : { rows: tall, columns4: 1, wx: n >= 8 ? 8 : 4, wy: n >= 8 ? 1 : 2 },
+    ...(many ? [{ rows: 2 * tall, columns4: 4, wx: 8, wy: 1 }] : []),
+    ...(many ? [{ rows: tall, columns4: 4, wx: 8, wy: 1 }] : []),
     { rows: tall, columns4: wide, wx: 4, wy: 2 },
     { rows: tall, columns4: 1, wx: 8, wy: 1 },
     { rows: 4, columns4: wide, wx: 8, wy: 1 },
