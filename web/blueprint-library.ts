@@ -7,7 +7,7 @@ import type { Blueprint, HostShape } from '../shared/contracts/blueprint.ts';
 import type { Experiment } from '../shared/contracts/experiment.ts';
 import { editDraft, useDraftStore } from './draft-store.ts';
 
-export type { BlueprintPreview, NodePreview } from '../shared/blueprints/preview.ts';
+export type { BlueprintPreview } from '../shared/blueprints/preview.ts';
 
 export interface LibraryEntry {
   blueprint: Blueprint;

@@ -51,11 +51,3 @@ export interface MessageLimits {
   /** Deliveries to a group after which a message is dead. */
   maxDeliveries: number;
 }
-
-/** Order of two ids of one log: `12`, or `1700000000000-3`. */
-export function compareIds(a: string, b: string): number {
-  const [a1 = 0n, a2 = 0n] = a.split('-').map(BigInt);
-  const [b1 = 0n, b2 = 0n] = b.split('-').map(BigInt);
-  if (a1 !== b1) return a1 < b1 ? -1 : 1;
-  return a2 === b2 ? 0 : a2 < b2 ? -1 : 1;
-}

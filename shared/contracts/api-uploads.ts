@@ -1,8 +1,6 @@
 /** Resumable uploads for blobs too large to send in one piece, and names for things (aliases). */
 import { z } from 'zod';
 
-/** Bytes from which a client should use an upload. */
-export const RESUMABLE_FROM_BYTES = 8 * 2 ** 20;
 /** Largest piece of an upload, bytes. */
 export const MAX_CHUNK_BYTES = 8 * 2 ** 20;
 /** Uploads under way at once. */

@@ -3,7 +3,6 @@
  * never holds a GPUDevice and the worker never touches the DOM.
  */
 import type { BranchRequest, WorkReport } from './branch-protocol.ts';
-import type { DecisionAction } from './decision.ts';
 import type { Command, RunEvent } from './events.ts';
 import type { Experiment } from './experiment.ts';
 import type { ExportFormatName } from './export-format.ts';
@@ -219,5 +218,3 @@ export type EngineMessage =
   | { kind: 'predictions'; report: PredictionReport }
   /** The series and events so far are void: a reset or another run. */
   | { kind: 'cleared'; runId: string };
-
-export type { DecisionAction };

@@ -4,12 +4,12 @@
  * from this schema for editors, which is why keys are described in strings and not in comments.
  */
 import { z } from 'zod';
-import { DataSpec, ImageShape, Scaling } from './data-spec.ts';
+import { DataSpec, Scaling } from './data-spec.ts';
 import { GrowthSpec } from './growth-spec.ts';
 import { Activation, HostSpec } from './host.ts';
 import { PolicySpec } from './policy.ts';
 
-export { Activation, DataSpec, GrowthSpec, HostSpec, ImageShape, PolicySpec, Scaling };
+export { Activation, DataSpec, GrowthSpec, HostSpec, PolicySpec, Scaling };
 
 const count = z.number().int().positive();
 

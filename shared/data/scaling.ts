@@ -106,18 +106,3 @@ export function applyScaling(
   }
   return scaled;
 }
-
-/** Values in the units of the file again, float64. [n, features], row-major. */
-export function invertScaling(
-  fitted: FittedScaling,
-  scaled: ArrayLike<number>,
-): Float64Array<ArrayBuffer> {
-  const { offset, factor } = fitted;
-  const features = offset.length;
-  const values = new Float64Array(scaled.length);
-  for (let i = 0; i < scaled.length; i++) {
-    const f = i % features;
-    values[i] = scaled[i]! / factor[f]! + offset[f]!;
-  }
-  return values;
-}

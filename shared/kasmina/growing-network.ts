@@ -7,7 +7,7 @@ import type { Positions } from '../contracts/blueprint.ts';
 import type { OptimizerSpec } from '../contracts/experiment.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { layoutParameters } from '../engine/plan/plan.ts';
-import { numel, padLast, roundUp } from '../engine/plan/shape.ts';
+import { roundUp } from '../engine/plan/shape.ts';
 import { applyLayer } from '../models/apply-layer.ts';
 import type { HostLayer } from '../models/layer.ts';
 import { addLoss, type LossKind } from '../nn/losses.ts';
@@ -355,11 +355,6 @@ export function addOptimizer(
   const inputs = [parameters, gradients, arena('moment1'), arena('moment2'), ...tail];
   graph.apply('adam_update', inputs, { ...common, kind, beta1, beta2, epsilon });
   return layout;
-}
-
-/** Elements of the dataset buffer for rows of these feature axes. */
-export function rowElements(input: readonly number[]): number {
-  return numel(padLast(input, 1));
 }
 
 /** Alpha columns of a schedule: column 0 is full weight, then one for each blended seed. */

@@ -1,6 +1,14 @@
 /** What every MessageLog must do: memory, SQLite, PostgreSQL and Redis run the same cases. */
 import assert from 'node:assert/strict';
-import { compareIds, type MessageLog } from '../../server/storage/message-port.ts';
+import type { MessageLog } from '../../server/storage/message-port.ts';
+
+/** Order of two ids of one log: `12`, or `1700000000000-3`. */
+function compareIds(a: string, b: string): number {
+  const [a1 = 0n, a2 = 0n] = a.split('-').map(BigInt);
+  const [b1 = 0n, b2 = 0n] = b.split('-').map(BigInt);
+  if (a1 !== b1) return a1 < b1 ? -1 : 1;
+  return a2 === b2 ? 0 : a2 < b2 ? -1 : 1;
+}
 
 export interface MessageLogSetup {
   log: MessageLog;
