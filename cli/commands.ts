@@ -67,7 +67,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       'grown-above': { value: 'SHARE', help: 'count seeds whose grown network passes it' },
       'at-least': { value: 'N', help: 'exit with 1 unless N seeds meet the thresholds' },
       data: { value: 'DIR', help: 'folder of the frozen MNIST-1D files (p3 only)' },
-      out: { value: 'DIR', help: 'keep every run, and results.json, in this new folder' },
+      out: { value: 'DIR', help: 'folder for every run and the results; a suite goes on in it' },
       json: { help: 'one JSON object a line on stdout, everything else on stderr' },
     },
     details: [
@@ -78,7 +78,8 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  p1  GradMax student-teacher, with the random baseline corrected',
       '  p3  a linear model that grows its own convolution, or a dense seed on shuffled pixels',
       '  p6  two spirals by cascades of units',
-      'They take --seeds (fewer repetitions), --out and --json; docs/results.md has their tables.',
+      'They take --seeds (fewer repetitions), --out and --json; docs/results.md has their tables. With',
+      '--out they keep what is finished: after Ctrl-C the same command goes on.',
       '',
       'Examples:',
       '  npx esper experiment two-spirals --seeds 10 --host-below 0.8 --grown-above 0.97 --at-least 9',

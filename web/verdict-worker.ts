@@ -96,18 +96,17 @@ async function run(request: Extract<VerdictRequest, { kind: 'run' }>): Promise<v
 
 async function suite({ name, seeds }: Extract<VerdictRequest, { kind: 'suite' }>): Promise<void> {
   stop = new AbortController();
-  const { backend, note } = await openBestBackend(1);
-  if (note !== undefined) emit({ kind: 'note', message: `${note}: expect it to be slow` });
   try {
+    bench ??= await openBench(new NamedFiles([]));
     const result = await SUITES[name].run({
-      ...{ backend, clock: systemClock, files: new NamedFiles([]), seeds, dataFolder: null },
+      ...{ bench, seeds, dataFolder: null, store: new MemoryBlobStorage() },
       stop: stop.signal,
       onProgress: (share, label) => emit({ kind: 'suite-progress', share, label }),
     });
     emit({ kind: 'suite', result });
   } finally {
     stop = null;
-    backend.dispose();
+    dropBench();
   }
 }
 

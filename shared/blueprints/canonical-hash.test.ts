@@ -50,6 +50,25 @@ describe('blueprintId()', () => {
     expect(await blueprintId({ ...two, nodes })).not.toBe(await blueprintId(two));
   });
 
+  it('of a window along a signal knows its zeros, named or not', () => {
+    const conv = (more: object) =>
+      canonicalForm(
+        Blueprint.parse({
+          name: 'signal',
+          host: 'linear',
+          nodes: [{ id: 'a', op: 'conv1d', inputs: ['x'], channels: 2, kernelSize: 5, ...more }],
+          output: 'a',
+        }),
+      );
+    expect(conv({})).toBe(
+      '{"host":"linear","nodes":[{"bias":true,"channels":2,"init":"kaiming","inputs":["x"],' +
+        '"kernelSize":5,"op":"conv1d","padding":2,"stride":1}],"output":"0","version":1}',
+    );
+    expect(conv({ padding: 2 })).toBe(conv({}));
+    expect(conv({ padding: 1 })).not.toBe(conv({}));
+    expect(conv({ stride: 2 })).not.toBe(conv({}));
+  });
+
   it('ignores names and descriptions', async () => {
     const other = { ...blueprint, name: 'two', description: 'second' };
     expect(await blueprintId(other)).toBe(await blueprintId(blueprint));

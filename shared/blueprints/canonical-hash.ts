@@ -54,6 +54,11 @@ function attributesOf(node: BlueprintNode): Record<string, unknown> {
         // Absent where it is not so: identities from before it existed hold.
         ...(node.depthwise ? { depthwise: true } : {}),
       };
+    case 'conv1d': {
+      const { bias, channels, init, kernelSize, padding, stride } = node;
+      const zeros = padding ?? Math.floor(kernelSize / 2);
+      return { channels, kernelSize, stride, padding: zeros, bias, init };
+    }
     case 'gain':
     case 'norm':
       return { init: node.init };

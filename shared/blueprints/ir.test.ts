@@ -101,6 +101,45 @@ describe('inferShapes()', () => {
     expect(inferShapes(mlp, host(4))).toEqual(inferShapes(mlp, hostSeenBy(mlp, host(4))));
   });
 
+  it('lets a window walk along a signal, flat or in channels', () => {
+    const conv = make(
+      [
+        { id: 'a', op: 'conv1d', inputs: ['x'], channels: 4, kernelSize: 5, stride: 2, padding: 1 },
+        { id: 'b', op: 'conv1d', inputs: ['a'], channels: 6, kernelSize: 3, bias: false },
+        { id: 'c', op: 'linear', inputs: ['b'], units: 'out', init: 'zeros' },
+      ],
+      'c',
+    );
+    const host: HostShape = { kind: 'linear', input: [12], outFeatures: 5 };
+    const found = inferShapes(conv, host);
+    expect(found.shapes.get('a')).toEqual([5, 4]);
+    // Half the kernel of zeros keeps the length.
+    expect(found.shapes.get('b')).toEqual([5, 6]);
+    expect(found.convolutions.get('b')).toEqual({ stride: 1, padding: 1 });
+    expect(found.parameters).toEqual([
+      { name: 'a.weight', shape: [1, 5, 1, 4], init: 'kaiming', fanIn: 5, fanOut: 20 },
+      { name: 'a.bias', shape: [4], init: 'zeros', fanIn: 5, fanOut: 20 },
+      { name: 'b.weight', shape: [1, 3, 4, 6], init: 'kaiming', fanIn: 12, fanOut: 18 },
+      { name: 'c.weight', shape: [5, 6, 5], init: 'zeros', fanIn: 30, fanOut: 5 },
+      { name: 'c.bias', shape: [5], init: 'zeros', fanIn: 30, fanOut: 5 },
+    ]);
+    const channels = inferShapes(conv, { ...host, input: [12, 3] });
+    expect(channels.parameters[0]!.shape).toEqual([1, 5, 3, 4]);
+    expect(probe(conv, linearHost).reason).toContain(
+      'conv1d node "a" reads [4, 4, 3], must read [length, channels] or [features]',
+    );
+    expect(probe(conv, { ...host, input: [2] }).reason).toContain('node "a" would give [0, 4]');
+    const positions = { length: 4, causal: true };
+    expect(probe(conv, { ...host, positions } as HostShape).reason).toContain(
+      'conv1d node "a" needs rows that are whole samples, not positions',
+    );
+    const padded = make(
+      [{ id: 'a', op: 'conv1d', inputs: ['x'], channels: 1, kernelSize: 3, padding: 3 }],
+      'a',
+    );
+    expect(probe(padded, host).reason).toContain('has padding 3, must be below its 3 taps');
+  });
+
   it('follows a strided convolution', () => {
     const conv = make(
       [

@@ -3,7 +3,8 @@
  * at all, `inferShapes` what it becomes on one host: the shape of every node, the geometry of every
  * convolution and the list of parameters. Code generation is Tezzeret's.
  *
- * Shapes are logical feature axes without the batch: `[features]`, or `[height, width, channels]`.
+ * Shapes are logical feature axes without the batch: `[features]`, `[length, channels]`, or
+ * `[height, width, channels]`.
  */
 import { InputError } from '../base/errors.ts';
 import type {
@@ -19,7 +20,7 @@ import type {
 export type Shape = readonly number[];
 export type BlueprintParameter = ArtifactManifest['parameters'][number];
 
-/** How one convolution of a seed walks over its input; zero padding, the same on all four sides. */
+/** How one convolution of a seed walks over its input; zero padding, the same on all sides. */
 export interface ConvGeometry {
   stride: number;
   padding: number;
@@ -29,7 +30,7 @@ export interface ConvGeometry {
 export interface BlueprintShapes {
   /** Shape of `x`, of `z` and of every node, by id. */
   shapes: ReadonlyMap<string, Shape>;
-  /** Stride and padding of every conv2d node, by id. */
+  /** Stride and padding of every conv2d and conv1d node, by id. */
   convolutions: ReadonlyMap<string, ConvGeometry>;
   /** In node order; `<node>.weight`, then `<node>.bias` where there is one. */
   parameters: readonly BlueprintParameter[];
@@ -104,7 +105,7 @@ export function hostOutputShape(host: HostShape): Shape {
 
 /**
  * Shapes, geometry and parameters of `blueprint` on `host`. Weights are `[...input axes, units]`
- * for linear and `[k, k, in, out]` for conv2d, biases `[units]`; biases start at zero.
+ * for linear, `[k, k, in, out]` for conv2d and `[1, k, in, out]` for conv1d, biases `[units]`; biases start at zero.
  *
  * @throws {InputError} If the blueprint is not valid, or its shapes do not meet the host's:
  *   `Cannot fit blueprint "low-rank-4" to a conv2d host: it is made for linear hosts`
@@ -171,6 +172,32 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
           taps * (node.depthwise ? 1 : channels),
         );
         convolutions.set(node.id, geometry);
+        shapes.set(node.id, shape);
+        break;
+      }
+      case 'conv1d': {
+        if (positionsOf(host)) {
+          fail(`conv1d node "${node.id}" needs rows that are whole samples, not positions`);
+        }
+        const [length, inChannels = 1] = input;
+        if (input.length > 2 || !length) {
+          fail(
+            `conv1d node "${node.id}" reads ${show(input)}, must read [length, channels] or [features]`,
+          );
+          break;
+        }
+        const { kernelSize, padding = Math.floor(kernelSize / 2), stride } = node;
+        if (padding >= kernelSize) {
+          fail(
+            `conv1d node "${node.id}" has padding ${padding}, must be below its ${kernelSize} taps`,
+          );
+        }
+        const channels = resolve(node.channels, host);
+        const shape = [Math.floor((length + 2 * padding - kernelSize) / stride) + 1, channels];
+        if (shape[0]! < 1) fail(`node "${node.id}" would give ${show(shape)}`);
+        const fans = [kernelSize * inChannels, kernelSize * channels] as const;
+        addParameters(parameters, node, [1, kernelSize, inChannels, channels], ...fans);
+        convolutions.set(node.id, { stride, padding });
         shapes.set(node.id, shape);
         break;
       }

@@ -114,6 +114,7 @@ function forward(
       }
       return output;
     }
+    if (node.op !== 'conv2d') throw new Error(`the library has no ${node.op}`);
     const [height, width, channels] = found.shapes.get(node.inputs[0]) as [number, number, number];
     const [rows, columns] = shape as [number, number, number];
     const { stride, padding } = found.convolutions.get(node.id) as {

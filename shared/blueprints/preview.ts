@@ -63,6 +63,7 @@ function workOf(
   switch (node.op) {
     case 'linear':
       return inputs * product(shape);
+    case 'conv1d':
     case 'conv2d': {
       // Each output position meets every weight once.
       const weight = parameters.find((p) => p.name.endsWith('.weight'))!;
@@ -89,6 +90,12 @@ function detailOf(node: BlueprintNode, host: HostShape): string {
       const window = `${node.kernelSize}x${node.kernelSize}${node.depthwise ? ' depthwise' : ''}`;
       const stride = node.stride === 'host' ? ['moves with the host'] : [];
       return [`${window} to ${node.channels}`, ...stride, ...biasAndInit(node)].join(', ');
+    }
+    case 'conv1d': {
+      const stride = node.stride === 1 ? [] : [`stride ${node.stride}`];
+      const padding = node.padding === undefined ? [] : [`padding ${node.padding}`];
+      const window = `${node.kernelSize} taps to ${node.channels}`;
+      return [window, ...stride, ...padding, ...biasAndInit(node)].join(', ');
     }
     case 'activation':
       return node.activation;

@@ -43,6 +43,23 @@ export const BlueprintNode = z.discriminatedUnion('op', [
     bias: z.boolean().default(true),
     init: Initializer.default('kaiming'),
   }),
+  /**
+   * A window that walks along a signal: reads [length, channels], or [features] as that many positions
+   * of one channel, and gives [length', channels].
+   */
+  z.strictObject({
+    id: z.string(),
+    op: z.literal('conv1d'),
+    inputs: z.tuple([z.string()]),
+    channels: Dimension,
+    kernelSize: z.number().int().min(1).max(7),
+    /** Positions between two places of the window. */
+    stride: z.number().int().min(1).max(7).default(1),
+    /** Zeros on each side; absent: half the kernel, which with stride 1 and an odd kernel keeps the length. */
+    padding: z.number().int().min(0).max(6).optional(),
+    bias: z.boolean().default(true),
+    init: Initializer.default('kaiming'),
+  }),
   /** One learned factor a channel. */
   z.strictObject({
     id: z.string(),

@@ -39,6 +39,13 @@ export const FOLDABLE = {
       { id: 'f', op: 'activation', inputs: ['a'], activation: f },
       { id: 'b', op: 'linear', inputs: ['f'], units: 'out' },
     ]),
+  /** For hosts without biases. */
+  widenPlain: (f: string) =>
+    blueprint(`widens-${f}-plain`, 'linear', [
+      { id: 'a', op: 'linear', inputs: ['x'], units: 3, bias: false },
+      { id: 'f', op: 'activation', inputs: ['a'], activation: f },
+      { id: 'b', op: 'linear', inputs: ['f'], units: 'out', bias: false },
+    ]),
   kernel: (kernelSize: number) =>
     blueprint(`kernel-${kernelSize}`, 'conv2d', [
       { id: 'a', op: 'conv2d', inputs: ['x'], channels: 'out', kernelSize, stride: 'host' },

@@ -111,6 +111,10 @@ export function denseForm(
         forms.set(node.id, { ...empty(width(node.id)), h: identityMatrix(width(node.id)) });
         break;
       }
+      case 'conv1d':
+        throw new FoldRefusal(
+          `its node "${node.id}" (conv1d) shares its weights along the signal, which a matrix cannot`,
+        );
       default:
         throw new FoldRefusal(`its node "${node.id}" (${node.op}) is not linear`);
     }

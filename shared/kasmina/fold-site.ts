@@ -11,6 +11,8 @@ export interface FoldSite {
   host: HostShape;
   /** Why nothing folds into the layer, whatever the seed is; null: it may. */
   obstacle: string | null;
+  /** Why no seed with a bias of its own folds into it; null: it may. */
+  noBias: string | null;
   /** What lies between the layer whose input the seed reads and its own; null: it reads its own. */
   span: { before: string; activations: string[]; dropout: boolean } | null;
   /** Layers whose seeds would change shape if the units between the two layers became more. */
@@ -27,7 +29,7 @@ export function hostSite(host: HostShape): FoldSite {
           ...{ kind: 'conv2d', name, channels: host.outChannels, kernelSize: host.kernelSize },
           ...{ stride: host.stride, padding: host.padding },
         };
-  return { layer, host, obstacle: null, span: null, neighbours: [] };
+  return { layer, host, obstacle: null, noBias: null, span: null, neighbours: [] };
 }
 
 /** @throws {RangeError} If the topology has no growable layer of that name. */
@@ -45,7 +47,8 @@ export function foldSite(
   return {
     layer,
     host: hostShapeOf(layer, axes.seeds, axes.positions),
-    obstacle: obstacleOf(layer) ?? (span && obstacleBefore(layers, span.before)),
+    obstacle: obstacleOf(layer) ?? (span && obstacleOf(layerOf(layers, span.before))),
+    noBias: noBiasOf(layer) ?? (span && noBiasOf(layerOf(layers, span.before))),
     span,
     neighbours: span ? [span.before, ...after] : [],
   };
@@ -55,15 +58,17 @@ function obstacleOf(layer: GrowableLayer): string | null {
   if (layer.kind !== 'linear' && layer.kind !== 'conv2d') {
     return `its host, ${layer.kind} "${layer.name}", has no matrix of its own`;
   }
-  if (layer.bias === false)
-    return `its host "${layer.name}" has no bias that could take the seed's`;
   const isTied = layer.kind === 'linear' && layer.tied !== undefined;
   return isTied ? `the matrix of its host "${layer.name}" is the table of an embedding` : null;
 }
 
-function obstacleBefore(layers: readonly HostLayer[], name: string): string | null {
-  const before = layers.find((l) => 'name' in l && l.name === name) as GrowableLayer;
-  return obstacleOf(before);
+function noBiasOf(layer: GrowableLayer): string | null {
+  const without = (layer.kind === 'linear' || layer.kind === 'conv2d') && layer.bias === false;
+  return without ? `its host "${layer.name}" has no bias that could take the seed's` : null;
+}
+
+function layerOf(layers: readonly HostLayer[], name: string): GrowableLayer {
+  return layers.find((l) => 'name' in l && l.name === name) as GrowableLayer;
 }
 
 /** For each Linear layer right behind another: what is between them. */

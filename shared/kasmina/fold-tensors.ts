@@ -71,11 +71,21 @@ class ReplicaReader {
     this.#scale = scale;
   }
 
-  /** Of the host, or of a moment as `moment1/fc1.weight`. */
-  host(name: string): Values {
-    const { shape, data } = this.#tensors.get(name)!;
+  /**
+   * Of the host, or of a moment as `moment1/fc1.weight`.
+   *
+   * @param absent Zeros where the host has no such tensor: a bias that is left out.
+   */
+  host(name: string, absent = 0): Values {
+    const found = this.#tensors.get(name);
+    if (!found) return new Float64Array(absent);
+    const { shape, data } = found;
     const size = numel(shape.slice(1));
     return Float64Array.from(data.subarray(this.#replica * size, (this.#replica + 1) * size));
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
   }
 
   hostShape(name: string): number[] {
@@ -92,6 +102,13 @@ class ReplicaReader {
 }
 
 function foldReplica(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): Folded {
+  const folded = foldInto(seed, site, read);
+  // A bias that the host does without stays what it was: none.
+  for (const name of folded.keys()) if (!read.has(name)) folded.delete(name);
+  return folded;
+}
+
+function foldInto(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): Folded {
   const form = foldForm(seed, site);
   switch (form.kind) {
     case 'grafted':
@@ -127,7 +144,7 @@ function hostPart(
   const units = bias.length;
   const values = read.host(names.weight);
   const own = matrix(values.length / units, units, values);
-  const ownBias = matrix(1, units, read.host(names.bias));
+  const ownBias = matrix(1, units, read.host(names.bias, units));
   const kept = seed.blendMode === 'add';
   const through = (m: Matrix) => sum(kept ? m : null, z && multiply(m, z)) ?? zerosLike(m);
   const moved = through(ownBias).values;
@@ -141,7 +158,7 @@ function foldWidened(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): F
   const before = namesOf(site.span!.before);
   const after = namesOf(site.layer.name);
   const { weight, bias } = hostPart(seed, form, after, read);
-  const widthBefore = read.hostShape(before.bias)[0]!;
+  const widthBefore = read.hostShape(before.weight).at(-1)!;
   const columns = (values: Values) => matrix(values.length / widthBefore, widthBefore, values);
   const rows = form.h!;
   const units = widthBefore + hidden!.bias.length;
@@ -156,7 +173,10 @@ function foldWidened(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): F
     ],
     [
       before.bias,
-      { shape: [units], values: Float64Array.of(...read.host(before.bias), ...hidden!.bias) },
+      {
+        shape: [units],
+        values: Float64Array.of(...read.host(before.bias, widthBefore), ...hidden!.bias),
+      },
     ],
     [after.weight, { shape: [units, bias.length], values: below(weight, rows).values }],
     [after.bias, { shape: [bias.length], values: bias }],
@@ -165,10 +185,10 @@ function foldWidened(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): F
   const hasBias = node?.op === 'linear' && node.bias;
   const out = plainOutput(seed, form.activationId);
   for (const moment of MOMENTS) {
-    const host = (name: string) => read.host(`${moment}/${name}`);
+    const host = (name: string, absent = 0) => read.host(`${moment}/${name}`, absent);
     const carried = (from: string | null, size: number, beside: Values) =>
       from ? read.seedMoment(moment, from) : untracked(moment, size, beside);
-    const [hb, hw, ha] = [host(before.bias), host(before.weight), host(after.weight)];
+    const [hb, hw, ha] = [host(before.bias, widthBefore), host(before.weight), host(after.weight)];
     const u = carried(node && `${node.id}.weight`, hidden!.weight.values.length, hw);
     const c = carried(hasBias ? `${node.id}.bias` : null, hidden!.bias.length, hb);
     const h = carried(out && `${out}.weight`, rows.values.length, ha);
@@ -200,7 +220,8 @@ function foldKernel(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): Fo
   const { host, layer } = site;
   if (host.kind !== 'conv2d') throw new RangeError(`Cannot fold a kernel into "${layer.name}"`);
   const names = namesOf(layer.name);
-  const own = hostForm(host, read.host(names.weight), read.host(names.bias));
+  const { outChannels } = host;
+  const own = hostForm(host, read.host(names.weight), read.host(names.bias, outChannels));
   const none = hostForm(host, weightsOf(own).fill(0), new Float64Array(host.outChannels));
   const s = convForm(seed.blueprint, host, read.seed, own);
   const whole = addForms(seed.blendMode === 'add' ? own : none, s);
@@ -208,7 +229,7 @@ function foldKernel(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): Fo
   const shape = [whole.kernelSize, whole.kernelSize, host.input[2], host.outChannels];
   const folded: Folded = new Map([
     [names.weight, { shape, values: weight }],
-    [names.bias, { shape: [host.outChannels], values: whole.bias! }],
+    [names.bias, { shape: [outChannels], values: whole.bias ?? new Float64Array(outChannels) }],
   ]);
   if (whole.kernelSize === host.kernelSize) return folded;
   const out = seed.blueprint.nodes.find((n) => n.id === seed.blueprint.output)!;

@@ -74,8 +74,25 @@ describe('foldForm', () => {
     [{ kind: 'linear', name: 'fc2', units: 4, bias: false }, 'no bias'],
   ])('says why nothing folds into %j', (layer, reason) => {
     const layers = [...fc2.slice(0, 2), layer];
-    expect(form(libraryBlueprint('identity'), 'fc2', {}, layers)).toEqual({
+    expect(form(FOLDABLE.residual, 'fc2', {}, layers)).toEqual({
       ...{ kind: 'grafted', reason: expect.stringContaining(reason) },
+    });
+  });
+
+  it('folds a seed without biases into a host without: there is none to take', () => {
+    const bare = { ...fc2[0]!, bias: false } as HostLayer;
+    const layers: HostLayer[] = [
+      bare,
+      fc2[1]!,
+      { kind: 'linear', name: 'fc2', units: 3, bias: false },
+    ];
+    expect(form(libraryBlueprint('identity'), 'fc2', {}, layers)).toEqual({ kind: 'matrix' });
+    const both = form(FOLDABLE.widenPlain('tanh'), 'fc2', { reach: 'span' }, layers);
+    expect(both).toEqual({ kind: 'widen', units: 3, before: 'fc1' });
+    // One of the two layers without a bias is enough to have no place for the seed's.
+    const one = form(FOLDABLE.widen('tanh'), 'fc2', { reach: 'span' }, [bare, ...fc2.slice(1)]);
+    expect(one).toEqual({
+      ...{ kind: 'grafted', reason: expect.stringContaining('host "fc1" has no bias') },
     });
   });
 
@@ -139,6 +156,36 @@ describe('folding a Linear host', () => {
         folded.runtime.dispose();
       }),
       { numRuns: 40, seed: 4 },
+    );
+  });
+});
+
+describe('folding a host without biases', () => {
+  it('keeps the outputs, and makes no bias', async () => {
+    await fc.assert(
+      fc.asyncProperty(dense, async (c) => {
+        const host = { kind: 'mlp', hidden: c.hidden, activation: c.activation } as const;
+        const layers = layersOf(host, [c.input], 3).map((l) =>
+          l.kind === 'linear' ? { ...l, bias: false } : l,
+        );
+        const network: Network = {
+          ...{ host, input: [c.input], classes: 3, replicas: c.replicas, layers },
+        };
+        const seeds = [0, 1].map((i) =>
+          committed(
+            `fc${2 + (c.layer % c.hidden.length)}`,
+            FOLDABLE.widenPlain(c.activation),
+            'add',
+            i,
+          ),
+        );
+        const folded = await foldAll(backend, network, seeds, 'span', c.draw);
+        expect(folded.deviation).toBeLessThanOrEqual(FOLD_BOUND);
+        const names = folded.runtime.arena.parameters.map((p) => p.name);
+        expect(names).toEqual(c.hidden.concat(3).map((_, i) => `fc${i + 1}.weight`));
+        folded.runtime.dispose();
+      }),
+      { numRuns: 20, seed: 4 },
     );
   });
 });

@@ -34,6 +34,8 @@ export function foldForm(seed: FoldableSeed, site: FoldSite): FoldForm {
     return grafted(`blend mode "${blendMode}" is not linear in the host's output`);
   }
   if (site.obstacle !== null) return grafted(site.obstacle);
+  const hasBias = seed.blueprint.nodes.some((node) => 'bias' in node && node.bias);
+  if (site.noBias !== null && hasBias) return grafted(site.noBias);
   try {
     if (site.host.kind === 'conv2d') return kernelForm(seed, site.host, site);
     const form = denseForm(seed.blueprint, site.host, zerosOf);

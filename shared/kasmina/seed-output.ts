@@ -9,7 +9,7 @@ import type {
 } from '../contracts/blueprint.ts';
 import type { BlendMode } from '../contracts/seed.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
-import { activation, conv2d, linear, reshape } from '../nn/layers.ts';
+import { activation, conv1d, conv2d, linear, reshape } from '../nn/layers.ts';
 import { layerNorm } from '../nn/norm-layers.ts';
 import { mixHeads } from '../nn/sequence-layers.ts';
 
@@ -63,6 +63,13 @@ export function seedOutput(
         };
         const options = { group, init: initOf(node.init, 'kaiming'), bias: node.bias };
         return conv2d(graph, input, name, channels, node.kernelSize, window, options);
+      }
+      case 'conv1d': {
+        const { shape } = input;
+        const signal = shape.length === 2 ? reshape(graph, input, [shape[1]!, 1]) : input;
+        const options = { group, init: initOf(node.init, 'kaiming'), bias: node.bias };
+        const window = convolutions.get(node.id)!;
+        return conv1d(graph, signal, name, channels, node.kernelSize, window, options);
       }
       case 'gain':
         return gain(graph, input, name, { group, init: initOf(node.init, 'ones') });

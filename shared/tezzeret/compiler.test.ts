@@ -133,6 +133,26 @@ describe('compileArtifact()', () => {
     },
   );
 
+  it('validates windows that walk along a signal, flat or in channels', async () => {
+    const conv = Blueprint.parse({
+      name: 'signal-conv',
+      host: 'linear',
+      nodes: [
+        { id: 'a', op: 'conv1d', inputs: ['x'], channels: 3, kernelSize: 5, stride: 2, padding: 1 },
+        { id: 'f', op: 'activation', inputs: ['a'], activation: 'gelu' },
+        { id: 'b', op: 'conv1d', inputs: ['f'], channels: 5, kernelSize: 2, bias: false },
+        { id: 'g', op: 'activation', inputs: ['b'], activation: 'gelu' },
+        { id: 'c', op: 'linear', inputs: ['g'], units: 'out', init: 'zeros' },
+      ],
+      output: 'c',
+    });
+    for (const input of [[11], [7, 2]]) {
+      const { manifest } = await compile(conv, { kind: 'linear', input, outFeatures: 3 });
+      expect(rejection(manifest)).toBeNull();
+      expect(manifest.verification.checks.every((check) => check.passed)).toBe(true);
+    }
+  });
+
   it('gives the same bytes every time', async () => {
     for (const name of ['residual-mlp-16', 'conv3x3-8']) {
       const [a, b] = [await compile(name), await compile(name)];

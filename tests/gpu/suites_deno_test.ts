@@ -1,18 +1,32 @@
 /** The published experiments that `esper experiment` reproduces, as small as they can be run. */
 import assert from 'node:assert/strict';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
 import { systemClock } from '../../shared/platform/clock.ts';
+import { MemoryBlobStorage } from '../../shared/platform/memory.ts';
 import { cascadeCorrelation } from '../../shared/verdict/suites/cascade-correlation.ts';
+import { signalsOf } from '../../shared/verdict/suites/frozen-signals.ts';
 import { grownConvolution } from '../../shared/verdict/suites/grown-convolution.ts';
-import type { SuiteOptions } from '../../shared/verdict/suites/suite.ts';
+import { trainBlueprint } from '../../shared/verdict/suites/grown-convolution-run.ts';
+import { SIGNAL_CONV, SIGNAL_DENSE } from '../../shared/verdict/suites/signal-blueprints.ts';
+import { type SuiteOptions, suiteText } from '../../shared/verdict/suites/suite.ts';
+import { SuiteStore } from '../../shared/verdict/suites/suite-store.ts';
+import { openArtifacts } from '../../shared/workbench/artifacts.ts';
 
 const backend = await createGpuBackend(navigator.gpu);
+const artifacts = await openArtifacts({
+  ...{ backend, reference: createReferenceBackend(), services: null, storage: null },
+  ...{ shaderDigest: 'none', maxBytes: 2 ** 24, maxEntries: 8 },
+});
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
 
 function suiteOptions(more: Partial<SuiteOptions> = {}): SuiteOptions {
   return {
-    ...{ backend, clock: systemClock, seeds: 1, dataFolder: null, onProgress: () => {} },
-    files: { read: () => Promise.resolve(new Uint8Array(3)) },
+    bench: {
+      ...{ backend, artifacts, services: null, clock: systemClock, shaderDigest: 'none' },
+      files: { read: () => Promise.resolve(new Uint8Array(3)) },
+    },
+    ...{ seeds: 1, dataFolder: null, store: new MemoryBlobStorage(), onProgress: () => {} },
     stop: new AbortController().signal,
     ...more,
   };
@@ -35,19 +49,7 @@ Deno.test(
     const result = await grownConvolution.run(suiteOptions({ stop: AbortSignal.abort() }));
     assert.equal(result.status, 'interrupted');
     assert.match(result.notes[0]!, /the built-in signals, not MNIST-1D/);
-    const [original] = result.tables;
-    assert.deepEqual(
-      original!.rows.map((row) => [row[0], row[1]]),
-      [
-        ['linear host, 500 steps', '410'],
-        ['+ conv, 2000 more', '5620'],
-        ['+ dense, 2000 more', '15620'],
-        ['+ norm, 2000 more', '430'],
-        ['+ bottleneck, 2000 more', '828'],
-      ],
-    );
-    // Nothing was trained: a seed whose last layer is zero leaves the host's predictions alone.
-    assert.equal(new Set(original!.rows.map((row) => row[2])).size, 1);
+    assert.match(suiteText(result), /Interrupted: nothing is judged/);
   },
 );
 
@@ -57,3 +59,48 @@ Deno.test('suites/p3: a file that is not the frozen one is refused', options, as
     /^InputError: Cannot use "somewhere\/x_train.f32.bin": it has 3 bytes, must have 640000/,
   );
 });
+
+for (const blueprint of [SIGNAL_CONV, SIGNAL_DENSE]) {
+  Deno.test(`suites/p3: the forge validates ${blueprint.name}`, options, async () => {
+    const host = { kind: 'linear', input: [40], outFeatures: 10 } as const;
+    const artifact = await artifacts.provide(blueprint, { ...host, input: [...host.input] });
+    assert.equal(artifact.reason, null);
+    assert.equal(artifact.validated, true);
+  });
+}
+
+Deno.test(
+  'suites/p3: a run that is stopped goes on to the bits of one that was not',
+  options,
+  async () => {
+    const { original: dataset } = await signalsOf(suiteOptions());
+    const protocol = { name: 'p3', seeds: 2, data: 'd', adapter: 'a', shaders: 's' };
+    const run = { key: 'original-bottleneck', blueprint: 'bottleneck', dataset } as const;
+    /** Stops at the given shares of the run, one after the other, and goes on each time. */
+    const train = async (...stops: number[]) => {
+      const blobs = new MemoryBlobStorage();
+      for (const share of [...stops, 2]) {
+        const store = await SuiteStore.open(blobs, protocol);
+        const stop = new AbortController();
+        const trained = await trainBlueprint(
+          suiteOptions({ stop: stop.signal }),
+          store,
+          { ...run, seeds: [3, 4] },
+          (made) => {
+            if (made >= share) stop.abort();
+          },
+        );
+        if (share > 1) return trained!;
+        assert.equal(trained, null);
+      }
+      throw new Error('it never ended');
+    };
+    const whole = await train();
+    assert.deepEqual(await train(0.1, 0.3), whole);
+    // The slot went through the whole table, and the seed was worth keeping.
+    assert.equal(whole.stage, 'FOSSILIZED');
+    assert.equal(whole.parameters, 410 + 418);
+    assert.equal(whole.probes.length, 3);
+    for (const [r, accuracy] of whole.test.entries()) assert.ok(accuracy > whole.host[r]! + 0.05);
+  },
+);

@@ -29,7 +29,8 @@ const MAX_UNITS = 40;
 const STATIC_OPTIMIZER = adam(0.01);
 
 async function run(options: SuiteOptions): Promise<SuiteResult> {
-  const { clock, files, onProgress, stop } = options;
+  const { bench, onProgress, stop } = options;
+  const { clock, files } = bench;
   const began = clock.now();
   const spec = DataSpec.parse({ source: 'two-spirals', variant: 'benchmark', scaling: 'none' });
   const { test, train } = await loadDataset(spec, 1, files);
@@ -73,7 +74,7 @@ interface StaticResult {
 
 /** A static network for each trial, full batches, as many optimizer steps as a cascade took. */
 async function trainStatic(
-  { backend, onProgress, stop }: SuiteOptions,
+  { bench: { backend }, onProgress, stop }: SuiteOptions,
   trials: readonly Trial[],
   parts: { train: DataPart; test: DataPart },
   steps: number,
@@ -123,7 +124,7 @@ async function trainStatic(
 }
 
 function resultOf(
-  { backend, stop }: SuiteOptions,
+  { bench: { backend }, stop }: SuiteOptions,
   trials: readonly Trial[],
   solved: readonly Trial[],
   fixed: StaticResult,

@@ -115,12 +115,12 @@ export class Cascade {
   #stop: AbortSignal;
   #labels: DeviceBuffer;
 
-  constructor({ backend, stop }: SuiteOptions, train: DataPart) {
-    this.#backend = backend;
+  constructor({ bench, stop }: SuiteOptions, train: DataPart) {
+    this.#backend = bench.backend;
     this.#train = train;
     this.#stop = stop;
-    this.#labels = backend.createBuffer('labels', roundUp(train.size, 4));
-    backend.writeWords(this.#labels, train.y);
+    this.#labels = this.#backend.createBuffer('labels', roundUp(train.size, 4));
+    this.#backend.writeWords(this.#labels, train.y);
   }
 
   /** Trains the outputs of the trials anew, from where they stand. */

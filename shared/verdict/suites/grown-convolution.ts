@@ -3,154 +3,69 @@
  * while and keeps the best on validation rows. On the signals as they are a convolution is right; with
  * their positions shuffled a dense seed is, and the same rule has to find both.
  *
- * All seeds are replicas of one dispatch for each blueprint, and every blueprint is trained to the
- * end, so that the choice can be compared with what the others would have given. Seeds start with a
- * last layer of zeros and full weight: the network computes the same before and after.
+ * Every blueprint is a run of the trainer with all seeds of the suite as its replicas
+ * (grown-convolution-run.ts), and goes to the end, so that the choice can be compared with what the
+ * others would have given.
  *
  * Source: Greydanus & Kobak 2024, "Scaling down deep learning with MNIST-1D".
  */
-import type { OptimizerSpec } from '../../contracts/experiment.ts';
 import type { SuiteResult } from '../../contracts/verdict.ts';
-import type { DataPart } from '../../data/dataset.ts';
-import { differentiate } from '../../engine/plan/autodiff.ts';
-import type { Graph, Tensor } from '../../engine/plan/graph.ts';
-import { batchOf } from '../../kasmina/growing-network.ts';
+import type { Dataset } from '../../data/dataset.ts';
 import { replicaSeed } from '../../nn/initialise.ts';
-import { activation, conv1d, linear } from '../../nn/layers.ts';
-import { layerNorm } from '../../nn/norm-layers.ts';
-import { type DeviceData, freeData, uploadData } from '../../tolaria/device-data.ts';
-import { LENGTH, type Parts, partsOf, shuffled } from './frozen-signals.ts';
-import { ReplicaNet } from './replica-net.ts';
-import { meanOf, type Suite, type SuiteOptions, type SuiteTable } from './suite.ts';
+import { LENGTH, signalsOf } from './frozen-signals.ts';
+import {
+  GROWN_STEPS,
+  HOST_STEPS,
+  PROBES,
+  type Trained,
+  trainBlueprint,
+} from './grown-convolution-run.ts';
+import { SIGNAL_BLUEPRINTS, type SignalBlueprint } from './signal-blueprints.ts';
+import {
+  interruptedResult,
+  meanOf,
+  type Suite,
+  type SuiteOptions,
+  type SuiteTable,
+} from './suite.ts';
+import { SuiteStore } from './suite-store.ts';
 
 const CLASSES = 10;
-const BATCH = 100;
-const HOST_STEPS = 500;
-const GROWN_STEPS = 2000;
-/** Steps after germination at which the probe may decide; the middle one is the rule's. */
-const PROBES = [100, 200, 500] as const;
+/** The probe that the rule looks at. */
 const RULE = 200;
 const SEEDS = 20;
-const ADAM: OptimizerSpec = {
-  kind: 'adam',
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-};
-const BORN = { group: 1 } as const;
-const ZERO = { ...BORN, init: 'zeros' } as const;
-
-type Blueprint = 'conv' | 'dense' | 'norm' | 'bottleneck';
-
-/** Each adds the seed's output to the host's logits; x [B, 40, 1], z [B, 10]. */
-const BLUEPRINTS: Readonly<Record<Blueprint, (graph: Graph, x: Tensor, z: Tensor) => Tensor>> = {
-  conv(graph, x) {
-    const window = { stride: 2, padding: 1 };
-    let h = activation(graph, conv1d(graph, x, 'seed.conv1', 25, 5, window, BORN), 'relu');
-    h = activation(graph, conv1d(graph, h, 'seed.conv2', 25, 3, window, BORN), 'relu');
-    h = activation(graph, conv1d(graph, h, 'seed.conv3', 25, 3, window, BORN), 'relu');
-    return linear(graph, h, 'seed.out', CLASSES, ZERO);
-  },
-  dense(graph, x) {
-    let h = activation(graph, linear(graph, x, 'seed.hidden1', 100, BORN), 'relu');
-    h = activation(graph, linear(graph, h, 'seed.hidden2', 100, BORN), 'relu');
-    return linear(graph, h, 'seed.out', CLASSES, ZERO);
-  },
-  norm: (graph, _x, z) => layerNorm(graph, z, 'seed.norm', { ...BORN, init: 'zeros' }),
-  bottleneck(graph, x) {
-    const h = activation(graph, linear(graph, x, 'seed.down', 8, BORN), 'relu');
-    return linear(graph, h, 'seed.out', CLASSES, ZERO);
-  },
-};
-const NAMES = Object.keys(BLUEPRINTS) as Blueprint[];
-
-function logitsOf(graph: Graph, x: Tensor, blueprint: Blueprint | null): Tensor {
-  const z = linear(graph, x, 'host', CLASSES);
-  return blueprint === null ? z : graph.one('add', [z, BLUEPRINTS[blueprint](graph, x, z)]);
-}
-
-interface Trained {
-  parameters: number;
-  /** Validation accuracy by probe length, by seed. */
-  probes: number[][];
-  /** Test accuracy at the end, by seed. */
-  test: number[];
-}
+const NAMES = Object.keys(SIGNAL_BLUEPRINTS) as SignalBlueprint[];
 
 interface TaskResult {
   host: number[];
-  blueprints: Record<Blueprint, Trained>;
+  blueprints: Record<SignalBlueprint, Trained>;
 }
 
 async function trainTask(
-  { backend, stop }: SuiteOptions,
-  parts: Parts,
+  options: SuiteOptions,
+  store: SuiteStore,
+  task: TaskName,
+  dataset: Dataset,
   seeds: readonly number[],
-  onProgress: (share: number, label: string) => void,
-): Promise<TaskResult> {
-  const input = [LENGTH, 1];
-  const upload = (name: string, part: DataPart) => uploadData(backend, name, part, input);
-  const data = {
-    train: upload('train', parts.train),
-    validation: upload('validation', parts.validation),
-    test: upload('test', parts.test),
-  };
-  const open = (blueprint: Blueprint | null, from?: ReplicaNet) =>
-    ReplicaNet.create(
-      {
-        ...{ backend, seeds, optimizer: ADAM, born: blueprint ? [0, HOST_STEPS] : [0] },
-        externals: { dataset_x: data.train.x, dataset_y: data.train.y },
-        build: (graph, control) => buildStep(graph, control, data.train, blueprint),
-      },
-      from,
-    );
-  const accuracy = (net: ReplicaNet, part: DeviceData, blueprint: Blueprint | null) =>
-    net.accuracy(part, input, (graph, x) => logitsOf(graph, x, blueprint));
-  onProgress(0, 'linear host');
-  const host = await open(null);
-  await host.train(0, HOST_STEPS, stop);
-  const result = { host: await accuracy(host, data.test, null) } as TaskResult;
-  const trained: Partial<Record<Blueprint, Trained>> = {};
+): Promise<TaskResult | null> {
+  const blueprints: Partial<Record<SignalBlueprint, Trained>> = {};
+  const tasks = Object.keys(PUBLISHED);
   for (const [i, blueprint] of NAMES.entries()) {
-    const net = await open(blueprint, host);
-    const probes: number[][] = [];
-    let step = HOST_STEPS;
-    for (const length of [...PROBES, GROWN_STEPS]) {
-      await net.train(step, HOST_STEPS + length, stop, (now) =>
-        onProgress(0.1 + (0.9 * (i + (now - HOST_STEPS) / GROWN_STEPS)) / NAMES.length, blueprint),
-      );
-      step = HOST_STEPS + length;
-      if (length !== GROWN_STEPS) probes.push(await accuracy(net, data.validation, blueprint));
-    }
-    const count = net.arena.parameters.reduce((n, p) => n + p.shape.reduce((a, b) => a * b, 1), 0);
-    trained[blueprint] = {
-      probes,
-      parameters: count,
-      test: await accuracy(net, data.test, blueprint),
-    };
-    net.dispose();
+    const run = { key: `${task}-${blueprint}`, blueprint, dataset, seeds };
+    const done = tasks.indexOf(task) * NAMES.length + i;
+    const report = (share: number) =>
+      options.onProgress((done + share) / (tasks.length * NAMES.length), `${task}, ${blueprint}`);
+    report(0);
+    const trained = await trainBlueprint(options, store, run, report);
+    if (!trained) return null;
+    blueprints[blueprint] = trained;
   }
-  host.dispose();
-  for (const part of Object.values(data)) freeData(backend, part);
-  result.blueprints = trained as Record<Blueprint, Trained>;
-  return result;
-}
-
-function buildStep(graph: Graph, control: Tensor, data: DeviceData, blueprint: Blueprint | null) {
-  const { labels, x } = batchOf(graph, control, [LENGTH, 1], {
-    ...{ size: data.size, batch: BATCH, mode: 'shuffle' },
-  });
-  const logits = logitsOf(graph, x, blueprint);
-  const [rowStats, dLogits] = graph.apply('softmax_cross_entropy', [logits, labels], {}, 'loss');
-  const wanted = new Set(graph.parameters.map((p) => p.tensorId));
-  differentiate(graph, new Map([[logits.id, dLogits!]]), wanted);
-  return { rowStats: rowStats! };
+  const found = blueprints as TaskResult['blueprints'];
+  return { host: found.conv.host, blueprints: found };
 }
 
 /** Best blueprint of a seed at a probe length; the first in order where several are equal. */
-function chosen({ blueprints }: TaskResult, probe: number, seed: number): Blueprint {
+function chosen({ blueprints }: TaskResult, probe: number, seed: number): SignalBlueprint {
   return NAMES.reduce((best, name) =>
     blueprints[name].probes[probe]![seed]! > blueprints[best].probes[probe]![seed]! ? name : best,
   );
@@ -179,25 +94,29 @@ type TaskName = keyof typeof PUBLISHED;
 function accuracyTable(name: TaskName, task: TaskResult): SuiteTable {
   const published = PUBLISHED[name] as Partial<Record<string, string>>;
   const pilot = PILOT[name] as Partial<Record<string, string>>;
-  const row = (label: string, key: string, test: readonly number[], parameters: number) => [
+  const row = (
+    ...[label, key, test, parameters, stage]: [string, string, number[], number, string]
+  ) => [
     label,
     String(parameters),
     percent(meanOf(test)),
     `${percent(Math.min(...test))} to ${percent(Math.max(...test))}`,
     published[key] ?? '–',
     pilot[key] ?? '–',
+    stage,
   ];
   return {
     title: `Test accuracy, %, ${name} positions`,
-    head: ['network', 'parameters', 'mean', 'range', 'published', 'pilot'],
+    head: ['network', 'parameters', 'mean', 'range', 'published', 'pilot', 'seed ends'],
     rows: [
-      row(`linear host, ${HOST_STEPS} steps`, 'host', task.host, (LENGTH + 1) * CLASSES),
+      row(`linear host, ${HOST_STEPS} steps`, 'host', task.host, (LENGTH + 1) * CLASSES, '–'),
       ...NAMES.map((n) =>
         row(
           `+ ${n}, ${GROWN_STEPS} more`,
           n,
           task.blueprints[n].test,
           task.blueprints[n].parameters,
+          task.blueprints[n].stage,
         ),
       ),
     ],
@@ -228,26 +147,33 @@ function choiceTable(tasks: Readonly<Record<TaskName, TaskResult>>): SuiteTable 
 }
 
 async function run(options: SuiteOptions): Promise<SuiteResult> {
-  const { backend, clock, onProgress, stop } = options;
+  const { bench, seeds: wanted } = options;
+  const { backend, clock, shaderDigest } = bench;
   const began = clock.now();
-  const parts = await partsOf(options);
-  const count = options.seeds ?? SEEDS;
-  const seeds = Array.from({ length: count }, (_, r) => replicaSeed(1, r));
-  const original = await trainTask(options, parts, seeds, (share, label) =>
-    onProgress(share / 2, `original, ${label}`),
-  );
-  const mixed = {
-    ...parts,
-    train: shuffled(parts.train),
-    validation: shuffled(parts.validation),
-    test: shuffled(parts.test),
+  const signals = await signalsOf(options);
+  const count = wanted ?? SEEDS;
+  const store = await SuiteStore.open(options.store, {
+    ...{ name: 'p3', seeds: count, data: signals.original.source },
+    ...{ adapter: backend.adapter.name, shaders: shaderDigest },
+  });
+  const found = {
+    name: 'p3',
+    title: `P3: a linear model grows its own convolution, ${count} seeds`,
+    notes: [
+      signals.note,
+      'Published: 6,000 steps on all 4,000 rows, ReLU. Pilot: 2,000 steps, two runs. Here: GELU, one',
+      `slot on the linear host; a seed learns behind it for 50 steps and is at full weight 100 after birth.`,
+    ],
   };
-  const permuted = await trainTask(options, mixed, seeds, (share, label) =>
-    onProgress(0.5 + share / 2, `shuffled, ${label}`),
-  );
+  const seeds = Array.from({ length: count }, (_, r) => replicaSeed(1, r));
+  const original = await trainTask(options, store, 'original', signals.original, seeds);
+  const permuted =
+    original && (await trainTask(options, store, 'shuffled', signals.shuffled, seeds));
+  const seconds = (clock.now() - began) / 1000;
+  if (!permuted) return interruptedResult(options, { ...found, seconds });
   const tasks = { original, shuffled: permuted };
   const probe = PROBES.indexOf(RULE);
-  const right = (task: TaskResult, name: Blueprint) =>
+  const right = (task: TaskResult, name: SignalBlueprint) =>
     seeds.filter((_, s) => chosen(task, probe, s) === name).length;
   const needed = Math.ceil(0.9 * count);
   const { conv } = original.blueprints;
@@ -260,11 +186,9 @@ async function run(options: SuiteOptions): Promise<SuiteResult> {
   const [bestFixed, byBestFixed] = fixed.reduce((a, b) => (b[1] < a[1] ? b : a));
   return {
     type: 'suite.finished',
-    name: 'p3',
-    title: `P3: a linear model grows its own convolution, ${count} seeds`,
-    status: stop.aborted ? 'interrupted' : 'done',
+    ...found,
+    status: 'done',
     adapter: backend.adapter.name,
-    notes: [parts.note, 'Published: 6,000 steps on all 4,000 rows. Pilot: 2,000 steps, two runs.'],
     tables: [
       accuracyTable('original', original),
       accuracyTable('shuffled', permuted),
@@ -297,7 +221,7 @@ async function run(options: SuiteOptions): Promise<SuiteResult> {
         met: byProbe < byChance && byProbe < byBestFixed,
       },
     ],
-    seconds: (clock.now() - began) / 1000,
+    seconds,
   };
 }
 

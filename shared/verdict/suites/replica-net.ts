@@ -8,11 +8,17 @@ import { CONTROL, scheduleColumns } from '../../engine/kernels/control.ts';
 import type { Backend, DeviceBuffer, Executable } from '../../engine/plan/backend.ts';
 import { Graph, type Tensor } from '../../engine/plan/graph.ts';
 import { makePlan } from '../../engine/plan/plan.ts';
-import { addOptimizer, batchOf, controlTensor } from '../../kasmina/growing-network.ts';
+import {
+  addOptimizer,
+  alphaColumns,
+  batchOf,
+  controlTensor,
+} from '../../kasmina/growing-network.ts';
+import type { GraftedSeed } from '../../kasmina/kasmina-layer.ts';
 import { ControlBuffer } from '../../tolaria/control-buffer.ts';
 import type { DeviceData } from '../../tolaria/device-data.ts';
 import { fillRow, type ParameterGroup } from '../../tolaria/schedule.ts';
-import { TrainingArena } from '../../tolaria/training-arena.ts';
+import { type NamedTensors, TrainingArena } from '../../tolaria/training-arena.ts';
 import { planFlops } from '../flops.ts';
 
 /** Steps between two writes of the schedule table. */
@@ -32,8 +38,8 @@ export interface ReplicaNetOptions {
   optimizer: OptimizerSpec;
   /** Buffers of the graph's external tensors, by name. */
   externals: Readonly<Record<string, DeviceBuffer>>;
-  /** Step before which each parameter group was born; absent: all at 0. */
-  born?: readonly number[];
+  /** Seeds of the graph that are blended in at full weight. @default {none} */
+  grafts?: readonly GraftedSeed[];
   /** Adds forward, loss and gradients of one step. */
   build(graph: Graph, control: Tensor): StepGraph;
 }
@@ -43,8 +49,9 @@ export function noStatistics(graph: Graph): Tensor {
   return graph.create('no_rows', [4, 4], { role: 'external', padded: [4, 4] });
 }
 
-function groupsOf({ born = [0] }: ReplicaNetOptions): ParameterGroup[] {
-  return born.map((bornStep) => ({ bornStep }));
+/** Host and seeds. Suites with seeds train by plain SGD, to which the age of a group is nothing. */
+function groupsOf({ grafts = [] }: ReplicaNetOptions): ParameterGroup[] {
+  return [null, ...grafts].map(() => ({ bornStep: 0 }));
 }
 
 export class ReplicaNet {
@@ -55,6 +62,7 @@ export class ReplicaNet {
   readonly flopsPerStep: number;
   #optimizer: OptimizerSpec;
   #groups: readonly ParameterGroup[];
+  #alphas: readonly number[];
   #executable: Executable;
   #control: ControlBuffer;
   #metrics: DeviceBuffer;
@@ -72,22 +80,22 @@ export class ReplicaNet {
     this.flopsPerStep = planFlops(executable.plan);
     this.#optimizer = options.optimizer;
     this.#groups = groupsOf(options);
+    this.#alphas = new Array<number>(alphaColumns(options.grafts ?? [])).fill(1);
     this.#executable = executable;
     this.#control = control;
     this.#metrics = metrics;
   }
 
-  /** @param from Parameters and moments that both have by name and size are taken over from it. */
-  static async create(options: ReplicaNetOptions, from?: ReplicaNet): Promise<ReplicaNet> {
-    const { backend, build, externals, optimizer, seeds } = options;
+  static async create(options: ReplicaNetOptions): Promise<ReplicaNet> {
+    const { backend, build, externals, grafts = [], optimizer, seeds } = options;
     const graph = new Graph();
     const control = controlTensor(graph);
     const { rowStats } = build(graph, control);
     const training = { graph, control, rowStats } as Parameters<typeof addOptimizer>[0];
-    const layout = addOptimizer(training, optimizer, []);
+    const layout = addOptimizer(training, optimizer, grafts);
     const plan = makePlan('train', graph, seeds.length);
     const arena = new TrainingArena(backend, layout, seeds.length);
-    const columns = scheduleColumns(4, groupsOf(options).length);
+    const columns = scheduleColumns(alphaColumns(grafts), groupsOf(options).length);
     const buffer = new ControlBuffer(backend, CHUNK, columns, seeds);
     const metrics = backend.createBuffer('metrics', CHUNK * seeds.length * 4);
     const executable = await backend.prepare(plan, {
@@ -95,7 +103,7 @@ export class ReplicaNet {
       scheduleBase: buffer.scheduleBase,
       scheduleColumns: columns,
     });
-    arena.initialise(seeds, from ? arena.carryOver(from.arena) : undefined);
+    arena.initialise(seeds);
     return new ReplicaNet(options, arena, executable, buffer, metrics);
   }
 
@@ -115,7 +123,7 @@ export class ReplicaNet {
     for (let step = first; step < end && !stop?.aborted; step += CHUNK) {
       const steps = Math.min(CHUNK, end - step);
       this.#control.write(step, steps, (out, at, s) => {
-        const row = { alphas: [1], learningRate: this.#optimizer.learningRate };
+        const row = { alphas: this.#alphas, learningRate: this.#optimizer.learningRate };
         fillRow(out, at, row, s, this.#groups, this.#optimizer);
       });
       onStep?.(step);
@@ -129,9 +137,14 @@ export class ReplicaNet {
     }
   }
 
+  /** Parameters and moments by name, as an arena exports them. */
+  export(): Promise<NamedTensors> {
+    return this.arena.exportTensors();
+  }
+
   /** Values of one parameter, all networks, [R][...shape] row-major. */
   async read(name: string): Promise<Float32Array<ArrayBuffer>> {
-    const tensors = await this.arena.exportTensors();
+    const tensors = await this.export();
     const found = tensors.get(name);
     if (!found) throw new RangeError(`Cannot read parameter "${name}": there is none`);
     return found.data;
@@ -141,7 +154,9 @@ export class ReplicaNet {
   async write(values: Readonly<Record<string, Float32Array<ArrayBuffer>>>): Promise<void> {
     const tensors = await this.arena.exportTensors();
     for (const [name, data] of Object.entries(values)) {
-      tensors.set(name, { shape: tensors.get(name)!.shape, data });
+      const known = tensors.get(name);
+      if (!known) throw new RangeError(`Cannot write parameter "${name}": there is none`);
+      tensors.set(name, { shape: known.shape, data });
     }
     this.arena.importTensors(tensors);
   }

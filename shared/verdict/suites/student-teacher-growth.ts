@@ -5,7 +5,8 @@
  * Source: Evci et al. 2022, "GradMax"; Verbockhaven et al. 2024, "Growing tiny networks".
  */
 import type { RandomStream } from '../../base/random.ts';
-import { inverseSquareRoot, symmetricEigen } from './symmetric-eigen.ts';
+import { gradMax } from '../../tamiyo/gradmax.ts';
+import { tiny } from '../../tamiyo/tiny.ts';
 
 /** Inputs and outputs of the task. */
 export const FEATURES = 10;
@@ -14,6 +15,8 @@ export const FEATURES = 10;
 export interface Student {
   fanIn: number[][];
   fanOut: number[][];
+  /** Weight of each unit on the input that keeps it from being dead at birth; absent: 0. */
+  aboveZero?: number[];
 }
 
 export interface Task {
@@ -26,6 +29,8 @@ export interface Task {
 export interface Unit {
   fanIn: number[];
   fanOut: number[];
+  /** As of the student: 1 where all of `fanIn` is 0 and the unit shall learn. */
+  aboveZero: number;
 }
 
 export type GrowthRule = 'gradmax' | 'tiny' | 'random-positive' | 'random-gaussian';
@@ -67,6 +72,8 @@ interface Moments {
   xh: number[][];
   /** x' x / N. */
   xx: number[][];
+  /** Sum of G^2 over outputs, mean over rows. */
+  gg: number;
 }
 
 function zeros(rows: number, columns: number): number[][] {
@@ -88,6 +95,7 @@ function momentsOf(student: Student, { x, y }: Task): Moments {
     hh: zeros(units, units),
     xh: zeros(FEATURES, units),
     xx: zeros(FEATURES, FEATURES),
+    gg: 0,
   };
   const weight = 1 / x.length;
   x.forEach((row, i) => {
@@ -99,13 +107,11 @@ function momentsOf(student: Student, { x, y }: Task): Moments {
     addOuter(m.hh, h, h, weight);
     addOuter(m.xh, row, h, weight);
     addOuter(m.xx, row, row, weight);
+    m.gg += weight * g.reduce((sum, v) => sum + v * v, 0);
   });
   return m;
 }
 
-const multiply = (a: readonly number[][], b: readonly number[][]): number[][] =>
-  a.map((row) => b[0]!.map((_, j) => row.reduce((sum, value, k) => sum + value * b[k]![j]!, 0)));
-const transpose = (a: readonly number[][]): number[][] => a[0]!.map((_, j) => a.map((r) => r[j]!));
 const norm = (v: readonly number[]) => Math.hypot(...v);
 
 /** Mean length of the existing units' outgoing weights: what new ones are scaled to. */
@@ -145,48 +151,42 @@ export function newUnit(
   return {
     fanIn: new Array<number>(FEATURES).fill(0),
     fanOut: scaledTo(direction, usualFanOut(student)),
+    aboveZero: 1,
   };
 }
 
-/** Right singular vector of B with the largest singular value. */
+/** The direction whose unit would feel the largest gradient, as the policy `gradmax` finds it. */
 export function gradMaxDirection(student: Student, task: Task): number[] {
   const { b } = momentsOf(student, task);
-  return symmetricEigen(multiply(transpose(b), b)).vectors[0]!;
+  return [...gradMax(b.flat(), FEATURES, FEATURES, 1).fanOut[0]!];
 }
 
 /** Amplitudes of the line search; with 0 the unit is refused. */
 const AMPLITUDES = [0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.4, 2, 3];
 
-/** Best new unit for the residual that the existing units cannot express, both signs tried. */
+/**
+ * The unit of the policy `tiny`: the best for the residual that the existing units cannot express,
+ * both signs tried, at the amplitude where the loss is least.
+ */
 function tinyUnit(student: Student, task: Task): Unit {
   const m = momentsOf(student, task);
-  const root = inverseSquareRoot(m.hh);
-  // S1^+ (h' G / N): the best change of the weights that are there.
-  const change = multiply(multiply(root, root), m.hg);
-  const residual = m.b.map((row, f) =>
-    row.map((value, o) => value - m.xh[f]!.reduce((s, v, u) => s + v * change[u]![o]!, 0)),
+  const { fanIn, fanOut } = tiny(
+    {
+      ...{ c1: student.fanOut.length, c2: FEATURES, c: FEATURES },
+      ...{ s1: m.hh.flat(), s2: m.xx.flat(), s21: m.xh.flat() },
+      ...{ h1g: m.hg.flat(), h2g: m.b.flat(), gradientSquare: m.gg },
+    },
+    1,
   );
-  const whitened = inverseSquareRoot(m.xx);
-  const p = multiply(whitened, residual);
-  const { values, vectors } = symmetricEigen(multiply(transpose(p), p));
-  const d = Math.sqrt(Math.max(values[0]!, 0));
-  const none = {
-    fanIn: new Array<number>(FEATURES).fill(0),
-    fanOut: new Array<number>(FEATURES).fill(0),
-  };
-  if (d === 0) return none;
-  const right = vectors[0]!;
-  const left = p.map((row) => row.reduce((s, value, o) => s + value * right[o]!, 0) / d);
-  const psi = whitened.map((row) => row.reduce((s, v, i) => s + v * left[i]!, 0) * Math.sqrt(d));
-  const omega = right.map((v) => v * Math.sqrt(d));
-  let best: Unit = none;
+  const zeros = new Array<number>(FEATURES).fill(0);
+  let best: Unit = { fanIn: zeros, fanOut: zeros, aboveZero: 0 };
+  const [psi, omega] = [fanIn[0], fanOut[0]];
+  if (!psi || !omega) return best;
   let least = lossOf(student, task);
   for (const sign of [1, -1]) {
     for (const amplitude of AMPLITUDES) {
-      const unit = {
-        fanIn: psi.map((v) => sign * amplitude * v),
-        fanOut: omega.map((v) => sign * amplitude * v),
-      };
+      const scaled = (v: Float64Array) => Array.from(v, (w) => sign * amplitude * w);
+      const unit = { fanIn: scaled(psi), fanOut: scaled(omega), aboveZero: 0 };
       const loss = lossOf(grown(student, unit), task);
       if (loss >= least) continue;
       least = loss;
@@ -200,5 +200,6 @@ export function grown(student: Student, unit: Unit): Student {
   return {
     fanIn: student.fanIn.map((row, f) => [...row, unit.fanIn[f]!]),
     fanOut: [...student.fanOut, unit.fanOut],
+    aboveZero: [...(student.aboveZero ?? student.fanOut.map(() => 0)), unit.aboveZero],
   };
 }

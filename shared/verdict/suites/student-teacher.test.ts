@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../../base/random.ts';
 import { createReferenceBackend } from '../../engine/reference/reference-backend.ts';
-import { systemClock } from '../../platform/clock.ts';
+import { MemoryBlobStorage } from '../../platform/memory.ts';
+import { testBench } from '../../workbench/_test-bench.ts';
 import { studentTeacher } from './student-teacher.ts';
 import {
   FEATURES,
@@ -15,7 +16,8 @@ import {
   type Student,
   type Task,
 } from './student-teacher-growth.ts';
-import { inverseSquareRoot, symmetricEigen } from './symmetric-eigen.ts';
+import { pairsOf, Students } from './students.ts';
+import { type SuiteOptions, suiteText } from './suite.ts';
 
 function matrix(random: RandomStream, rows: number, columns: number): number[][] {
   return Array.from({ length: rows }, () => Array.from({ length: columns }, () => random.normal()));
@@ -27,51 +29,6 @@ function problem(seed: number): { student: Student; task: Task } {
   const rows = (n: number) => matrix(random, n, FEATURES).map((row) => Float64Array.from(row));
   return { student, task: { x: rows(40), y: rows(40) } };
 }
-
-describe('symmetricEigen()', () => {
-  test('a matrix with known eigenvalues', () => {
-    const { values, vectors } = symmetricEigen([
-      [2, 1],
-      [1, 2],
-    ]);
-    expect(values[0]).toBeCloseTo(3, 14);
-    expect(values[1]).toBeCloseTo(1, 14);
-    expect(vectors[0]![0]).toBeCloseTo(Math.SQRT1_2, 14);
-  });
-
-  test('vectors are orthonormal and put the matrix together again', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 1e6 }), (n, seed) => {
-        const half = matrix(new RandomStream(seed, 'm'), n, n);
-        const m = half.map((row, i) => row.map((v, j) => v + half[j]![i]!));
-        const { values, vectors } = symmetricEigen(m);
-        for (let i = 0; i < n; i++) {
-          for (let j = 0; j < n; j++) {
-            const dot = vectors[i]!.reduce((s, v, k) => s + v * vectors[j]![k]!, 0);
-            expect(dot).toBeCloseTo(i === j ? 1 : 0, 10);
-            const again = values.reduce((s, w, k) => s + w * vectors[k]![i]! * vectors[k]![j]!, 0);
-            expect(again).toBeCloseTo(m[i]![j]!, 9);
-          }
-          if (i > 0) expect(values[i]!).toBeLessThanOrEqual(values[i - 1]!);
-        }
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  test('the inverse square root, squared, inverts', () => {
-    const half = matrix(new RandomStream(3, 'm'), 5, 9);
-    const gram = half.map((a) => half.map((b) => a.reduce((s, v, k) => s + v * b[k]!, 0)));
-    const root = inverseSquareRoot(gram);
-    const square = (a: number[][], b: number[][]) =>
-      a.map((row) => b[0]!.map((_, j) => row.reduce((s, v, k) => s + v * b[k]![j]!, 0)));
-    square(square(root, root), gram).forEach((row, i) => {
-      row.forEach((v, j) => {
-        expect(v).toBeCloseTo(i === j ? 1 : 0, 9);
-      });
-    });
-  });
-});
 
 describe('growth of the student', () => {
   test('no direction has a larger gain than GradMax', () => {
@@ -99,7 +56,8 @@ describe('growth of the student', () => {
     for (let f = 0; f < FEATURES; f++) {
       const slope = [1, -1].map((sign) => {
         const fanIn = Array.from({ length: FEATURES }, (_, i) => (i === f ? sign * small : 0));
-        const change = lossOf(grown(student, { fanIn, fanOut }), task) - lossOf(student, task);
+        const change =
+          lossOf(grown(student, { fanIn, fanOut, aboveZero: 0 }), task) - lossOf(student, task);
         return (sign * change) / small;
       });
       // relu(wx) + -relu(-wx) = wx: the two halves add up to the whole gradient.
@@ -138,17 +96,87 @@ describe('growth of the student', () => {
   });
 });
 
-test('P1 stops when asked and says so', async () => {
-  const result = await studentTeacher.run({
-    backend: createReferenceBackend(),
-    clock: systemClock,
-    files: { read: () => Promise.reject(new Error('no files')) },
-    seeds: 1,
-    dataFolder: null,
-    stop: AbortSignal.abort(),
-    onProgress: () => {},
-  });
+describe('Students', () => {
+  const never = new AbortController().signal;
+
+  test('a seed in the slot is a unit of the student, before and after it is folded', async () => {
+    const pairs = pairsOf(1);
+    const students = new Students(createReferenceBackend(), pairs);
+    await students.begin(5);
+    const before = await students.read();
+    const units = before.map((student, i) =>
+      newUnit('gradmax', student, pairs[i]!.task, new RandomStream(1, 'u')),
+    );
+    await students.grow(units, 0);
+    expect(students.slot.stage).toBe('HOLDING');
+    expect(students.slot.alpha).toBe(1);
+    const planted = await students.read();
+    // Float32 holds the weights of both: what is read is what was computed, rounded once.
+    planted.forEach((student, i) => {
+      const expected = grown(before[i]!, units[i]!);
+      expect(student.fanIn).toEqual(expected.fanIn);
+      expect(student.fanOut.slice(0, 5)).toEqual(before[i]!.fanOut);
+      expect(student.fanOut[5]).toEqual(units[i]!.fanOut.map(Math.fround));
+      expect(lossOf(student, pairs[i]!.task)).toBe(lossOf(before[i]!, pairs[i]!.task));
+    });
+    await students.train(0, 3, never, () => {});
+    const trained = await students.read();
+    // Three steps move the new unit's input weights along the gradient that GradMax made large.
+    for (const { fanIn } of trained) {
+      expect(Math.hypot(...fanIn.map((row) => row[5]!))).toBeGreaterThan(0.01);
+    }
+    await students.fold(3);
+    expect(students.slot.stage).toBe('FOSSILIZED');
+    expect(await students.read()).toEqual(trained);
+    students.dispose();
+  }, 60_000);
+
+  test('a network with a seed makes the steps of one with the unit in its hidden layer', async () => {
+    const pairs = pairsOf(1);
+    const [grafted, plain] = [1, 2].map(() => new Students(createReferenceBackend(), pairs));
+    await grafted!.begin(5);
+    const first = await grafted!.read();
+    const units = first.map((student, i) =>
+      newUnit('random-gaussian', student, pairs[i]!.task, new RandomStream(i, 'u')),
+    );
+    await grafted!.grow(units, 0);
+    await plain!.restore(await grafted!.read());
+    await grafted!.train(0, 3, never, () => {});
+    await plain!.train(0, 3, never, () => {});
+    const [a, b] = [await grafted!.read(), await plain!.read()];
+    a.forEach((student, r) => {
+      student.fanOut.flat().forEach((v, i) => {
+        // The order of one sum of six terms differs.
+        expect(v).toBeCloseTo(b[r]!.fanOut.flat()[i]!, 6);
+      });
+    });
+    grafted!.dispose();
+    plain!.dispose();
+  }, 60_000);
+});
+
+/** A suite on the reference engine. */
+function suiteOptions(more: Partial<SuiteOptions> = {}): SuiteOptions {
+  return {
+    ...{ bench: testBench(), seeds: 1, dataFolder: null, store: new MemoryBlobStorage() },
+    ...{ stop: new AbortController().signal, onProgress: () => {} },
+    ...more,
+  };
+}
+
+test('P1 stops when asked, judges nothing, and says so', async () => {
+  const result = await studentTeacher.run(suiteOptions({ stop: AbortSignal.abort() }));
   expect(result.status).toBe('interrupted');
-  expect(result.bars[0]!.met).toBe(false);
-  expect(result.tables[0]!.rows.map((row) => row[0])).toContain('GradMax');
+  expect(result.tables).toEqual([]);
+  expect(result.bars).toEqual([]);
+  expect(suiteText(result)).toContain('Interrupted: nothing is judged');
+});
+
+test('P1 refuses a store that was begun with another number of teachers', async () => {
+  const store = new MemoryBlobStorage();
+  const stop = AbortSignal.abort();
+  await studentTeacher.run(suiteOptions({ store, stop }));
+  await expect(studentTeacher.run(suiteOptions({ store, stop, seeds: 2 }))).rejects.toThrow(
+    'it was begun with another number of repetitions (1, now 2); name a new folder with --out',
+  );
 });

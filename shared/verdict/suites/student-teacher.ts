@@ -3,28 +3,30 @@
  * ReLU units; students of 5 units that get one more every 200 full-batch steps, up to 10.
  *
  * The source's "random" growth draws all outgoing weights from [0, 1); a Gaussian direction is the
- * fair baseline, and both are run. All students of all growing arms are replicas of one dispatch.
+ * fair baseline, and both are run. All students of all growing arms are replicas of one dispatch; what
+ * they are made of, and how they grow, is in students.ts.
  *
  * Source: Evci et al. 2022, "GradMax: Growing neural networks using gradient information";
  * google-research/growneuron, Student_Teacher.ipynb.
  */
+import { z } from 'zod';
 import { RandomStream } from '../../base/random.ts';
 import type { SuiteResult } from '../../contracts/verdict.ts';
+import type { Backend } from '../../engine/plan/backend.ts';
 import { bootstrapInterval } from '../bootstrap.ts';
 import { holm, signedRank } from '../paired-tests.ts';
 import { probability } from '../sentences.ts';
 import {
-  type GrowthRule,
   gradientGain,
   gradMaxDirection,
-  grown,
   lossOf,
   newUnit,
   randomDirection,
   type Student,
 } from './student-teacher-growth.ts';
 import { FULL, type Pair, pairsOf, REPEATS, Students } from './students.ts';
-import { deviationOf, meanOf, type Suite, type SuiteOptions } from './suite.ts';
+import { deviationOf, interruptedResult, meanOf, type Suite, type SuiteOptions } from './suite.ts';
+import { SuiteStore } from './suite-store.ts';
 
 const STEPS = 1500;
 const START = 5;
@@ -62,60 +64,161 @@ const PILOT: Partial<Record<Arm, string>> = {
 /** The notebook's printed gains, GradMax over the best of five random ones. */
 const PUBLISHED_RATIOS = [0.266 / 0.167, 0.264 / 0.106, 0.234 / 0.093, 0.19 / 0.083, 0.172 / 0.077];
 
-interface Growth {
-  /** By growth, by pair: gradient gains from GradMax's own checkpoint. */
-  gains: { gradmax: number; positive: number; gaussian: number }[][];
+/** Gradient gains of one pair from GradMax's own checkpoint: its own, and the best of five random ones. */
+const Gains = z.object({ gradmax: z.number(), positive: z.number(), gaussian: z.number() });
+type Gains = z.infer<typeof Gains>;
+
+/** A part of the suite, kept when it is done. */
+const numbers = z.array(z.number());
+const Phase = z.object({
+  students: z.array(
+    z.object({
+      fanIn: z.array(numbers),
+      fanOut: z.array(numbers),
+      aboveZero: numbers,
+    }),
+  ),
+  gains: z.array(Gains),
+});
+type Phase = z.infer<typeof Phase>;
+
+interface Found {
+  /** Final losses by pair. */
+  losses: ReadonlyMap<Arm, number[]>;
+  /** By growth, by pair. */
+  gains: Gains[][];
 }
 
-async function run(options: SuiteOptions): Promise<SuiteResult> {
-  const { backend, clock, onProgress, stop } = options;
-  const began = clock.now();
-  const pairs = pairsOf(options.seeds ?? TEACHERS);
+/** Trains all arms; null: it was stopped. */
+async function trainArms(
+  { bench, onProgress, stop }: SuiteOptions,
+  store: SuiteStore,
+  pairs: readonly Pair[],
+): Promise<Found | null> {
+  const { backend } = bench;
   const losses = new Map<Arm, number[]>();
-  const growth: Growth = { gains: [] };
-  const arms = GROWING.flatMap((arm) => pairs.map((pair) => ({ arm, pair })));
-  for (const [arm, units] of [
-    ['small', START],
-    ['big', FULL],
+  for (const [i, arm, units] of [
+    [0, 'small', START],
+    [1, 'big', FULL],
   ] as const) {
-    const students = new Students(backend, pairs);
-    await students.resize(units);
-    await students.train(0, STEPS, stop, (now) =>
-      onProgress((arm === 'small' ? 0 : 0.1) + (0.1 * now) / STEPS, NAMES[arm]),
-    );
-    losses.set(arm, finalLosses(await students.read(), pairs));
-    students.dispose();
+    let fixed = await store.part(arm, Phase);
+    if (!fixed) {
+      const students = new Students(backend, pairs);
+      await students.begin(units);
+      await students.train(0, STEPS, stop, (now) =>
+        onProgress(0.1 * (i + now / STEPS), NAMES[arm]),
+      );
+      fixed = { students: await students.read(), gains: [] };
+      students.dispose();
+      if (stop.aborted) return null;
+      await store.keep(arm, fixed);
+    }
+    losses.set(arm, finalLosses(fixed.students, pairs));
   }
+  const phases = await trainGrowing({ backend, onProgress, stop }, store, pairs);
+  if (!phases) return null;
+  const final = phases.at(-1)!.students;
+  GROWING.forEach((arm, i) => {
+    losses.set(arm, finalLosses(final.slice(i * pairs.length, (i + 1) * pairs.length), pairs));
+  });
+  return { losses, gains: phases.map((p) => p.gains).filter((gains) => gains.length > 0) };
+}
+
+/** Trains students of five units until the first growth: up to there all growing arms are the same. */
+async function trainFirst(
+  { backend, onProgress, stop }: GrowingOptions,
+  pairs: readonly Pair[],
+): Promise<Required<Student>[]> {
+  const students = new Students(backend, pairs);
+  await students.begin(START);
+  await students.train(0, EVERY, stop, (now) =>
+    onProgress(0.2 + (0.1 * now) / EVERY, `${START} units`),
+  );
+  const trained = await students.read();
+  students.dispose();
+  return trained;
+}
+
+type GrowingOptions = Pick<SuiteOptions, 'onProgress' | 'stop'> & { backend: Backend };
+
+/** All growing arms side by side, a phase for each width. */
+async function trainGrowing(
+  options: GrowingOptions,
+  store: SuiteStore,
+  pairs: readonly Pair[],
+): Promise<Phase[] | null> {
+  const { backend, onProgress, stop } = options;
+  const arms = GROWING.flatMap((arm) => pairs.map((pair) => ({ arm, pair })));
   const students = new Students(
     backend,
     arms.map((a) => a.pair),
   );
-  await students.resize(START);
-  let step = 0;
-  for (let units = START; ; units++) {
-    const end = units < FULL ? step + EVERY : STEPS;
-    await students.train(step, end, stop, (now) =>
-      onProgress(0.2 + (0.8 * now) / STEPS, `growing, ${units} units`),
+  const phases: Phase[] = [];
+  /** Whether the students stand where the phase before ended. */
+  let isOpen = false;
+  /** Trains the phase that follows those that are there. */
+  const next = async (units: number): Promise<Required<Student>[]> => {
+    const before = phases.at(-1)?.students;
+    if (!before) {
+      const first = await trainFirst(options, pairs);
+      return GROWING.flatMap(() => first);
+    }
+    if (!isOpen) await students.restore(before);
+    isOpen = true;
+    const step = (units - START) * EVERY;
+    const planted = before.map((student, i) => {
+      const { arm, pair } = arms[i]!;
+      const random = new RandomStream(pair.seed, `student-teacher/${arm}/${units - 1}`);
+      return newUnit(arm, student, pair.task, random);
+    });
+    await students.grow(planted, step);
+    await students.train(step, units < FULL ? step + EVERY : STEPS, stop, (now) =>
+      onProgress(0.3 + (0.7 * (now - EVERY)) / (STEPS - EVERY), `growing, ${units} units`),
     );
-    step = end;
-    if (units === FULL || stop.aborted) break;
-    const before = await students.read();
-    growth.gains.push(gainsOf(before.slice(0, pairs.length), pairs, units));
-    await students.resize(
-      units + 1,
-      before.map((student, i) => {
-        const { arm, pair } = arms[i]!;
-        const random = new RandomStream(pair.seed, `student-teacher/${arm}/${units}`);
-        return grown(student, newUnit(arm as GrowthRule, student, pair.task, random));
-      }),
-    );
+    return students.read();
+  };
+  try {
+    for (let units = START; units <= FULL; units++) {
+      const key = `growing-${units}`;
+      let phase = await store.part(key, Phase);
+      if (!phase) {
+        const grown = await next(units);
+        if (stop.aborted) return null;
+        const gains = units < FULL ? gainsOf(grown.slice(0, pairs.length), pairs, units) : [];
+        phase = { students: grown, gains };
+        await store.keep(key, phase);
+      }
+      phases.push(phase);
+    }
+    return phases;
+  } finally {
+    students.dispose();
   }
-  const final = await students.read();
-  students.dispose();
-  GROWING.forEach((arm, i) => {
-    losses.set(arm, finalLosses(final.slice(i * pairs.length, (i + 1) * pairs.length), pairs));
+}
+
+async function run(options: SuiteOptions): Promise<SuiteResult> {
+  const { backend, clock, shaderDigest } = options.bench;
+  const began = clock.now();
+  const teachers = options.seeds ?? TEACHERS;
+  const store = await SuiteStore.open(options.store, {
+    ...{ name: 'p1', seeds: teachers, data: 'drawn from the seed of each teacher' },
+    ...{ adapter: backend.adapter.name, shaders: shaderDigest },
   });
-  return resultOf(options, pairs, losses, growth, (clock.now() - began) / 1000);
+  const pairs = pairsOf(teachers);
+  const found = await trainArms(options, store, pairs);
+  const seconds = (clock.now() - began) / 1000;
+  const about = {
+    name: 'p1',
+    title: `P1: GradMax student-teacher, ${teachers} teachers x ${REPEATS} students`,
+    notes: [
+      'Published: final losses read off figure 3a, 3 runs; first values of the weights differ from the',
+      'source, so that losses compare by order, not by size. Pilot: numpy, 3 teachers x 10 seeds.',
+    ],
+  };
+  if (!found) return interruptedResult(options, { ...about, seconds });
+  const judged = judge(pairs, found);
+  const { name: adapter } = backend.adapter;
+  return { type: 'suite.finished', ...about, ...judged, status: 'done', adapter, seconds };
 }
 
 function finalLosses(students: readonly Student[], pairs: readonly Pair[]): number[] {
@@ -145,13 +248,10 @@ function gainsOf(students: readonly Student[], pairs: readonly Pair[], units: nu
   });
 }
 
-function resultOf(
-  { backend, stop }: SuiteOptions,
+function judge(
   pairs: readonly Pair[],
-  losses: ReadonlyMap<Arm, number[]>,
-  { gains }: Growth,
-  seconds: number,
-): SuiteResult {
+  { gains, losses }: Found,
+): Pick<SuiteResult, 'tables' | 'bars'> {
   const shown = (value: number) => value.toFixed(3);
   const armRows = ARMS.map((arm) => {
     const values = losses.get(arm)!;
@@ -203,15 +303,6 @@ function resultOf(
     mean('gradmax') > mean('big');
   const gap = (arm: Arm) => shown(mean(arm) - mean('gradmax'));
   return {
-    type: 'suite.finished',
-    name: 'p1',
-    title: `P1: GradMax student-teacher, ${new Set(clusters).size} teachers x ${REPEATS} students`,
-    status: stop.aborted ? 'interrupted' : 'done',
-    adapter: backend.adapter.name,
-    notes: [
-      'Published: final losses read off figure 3a, 3 runs; first values of the weights differ from the',
-      'source, so that losses compare by order, not by size. Pilot: numpy, 3 teachers x 10 seeds.',
-    ],
     tables: [
       {
         title: 'Final loss',
@@ -246,7 +337,6 @@ function resultOf(
         met: mean('random-gaussian') < mean('random-positive'),
       },
     ],
-    seconds,
   };
 }
 
