@@ -131,6 +131,30 @@ describe('Students', () => {
     students.dispose();
   }, 60_000);
 
+  test('what was read on the way is where training goes on, to the bit', async () => {
+    const pairs = pairsOf(1);
+    const [whole, begun, resumed] = [1, 2, 3].map(
+      () => new Students(createReferenceBackend(), pairs),
+    );
+    const plant = async (students: Students) => {
+      await students.begin(5);
+      const first = await students.read();
+      const units = first.map((student, i) =>
+        newUnit('gradmax', student, pairs[i]!.task, new RandomStream(i, 'u')),
+      );
+      await students.grow(units, 0);
+    };
+    await plant(whole!);
+    await whole!.train(0, 4, never, () => {});
+    await plant(begun!);
+    await begun!.train(0, 2, never, () => {});
+    await resumed!.restoreGrown(await begun!.read(), 0);
+    expect(resumed!.slot).toEqual(begun!.slot);
+    await resumed!.train(2, 4, never, () => {});
+    expect(await resumed!.read()).toEqual(await whole!.read());
+    for (const students of [whole!, begun!, resumed!]) students.dispose();
+  }, 60_000);
+
   test('a network with a seed makes the steps of one with the unit in its hidden layer', async () => {
     const pairs = pairsOf(1);
     const [grafted, plain] = [1, 2].map(() => new Students(createReferenceBackend(), pairs));

@@ -82,6 +82,47 @@ const Phase = z.object({
 });
 type Phase = z.infer<typeof Phase>;
 
+/** A part under way. */
+const Begun = Phase.pick({ students: true }).extend({ step: z.number() });
+
+/** Steps between two saves of a part under way. */
+const PIECE = 100;
+
+interface Piece {
+  key: string;
+  first: number;
+  end: number;
+  label: string;
+  /** Share of the suite done at a step. */
+  share(step: number): number;
+  /** Brings the students to the beginning of the part. */
+  begin(): Promise<void>;
+  /** Brings them back to what was read on the way. */
+  restore(students: Required<Student>[]): Promise<void>;
+}
+
+/** Trains a part in pieces, or what is left of it; null: it was stopped. */
+async function trainPart(
+  { onProgress, stop }: Pick<SuiteOptions, 'onProgress' | 'stop'>,
+  store: SuiteStore,
+  students: Students,
+  { begin, end, first, key, label, restore, share }: Piece,
+): Promise<Required<Student>[] | null> {
+  const begun = await store.part(`${key}-begun`, Begun);
+  if (begun) await restore(begun.students);
+  else await begin();
+  let step = begun?.step ?? first;
+  for (;;) {
+    const next = Math.min(end, step + PIECE);
+    await students.train(step, next, stop, (now) => onProgress(share(now), label));
+    if (stop.aborted) return null;
+    step = next;
+    const trained = await students.read();
+    if (step === end) return trained;
+    await store.keep(`${key}-begun`, { step, students: trained });
+  }
+}
+
 interface Found {
   /** Final losses by pair. */
   losses: ReadonlyMap<Arm, number[]>;
@@ -104,14 +145,17 @@ async function trainArms(
     let fixed = await store.part(arm, Phase);
     if (!fixed) {
       const students = new Students(backend, pairs);
-      await students.begin(units);
-      await students.train(0, STEPS, stop, (now) =>
-        onProgress(0.1 * (i + now / STEPS), NAMES[arm]),
-      );
-      fixed = { students: await students.read(), gains: [] };
+      const trained = await trainPart({ onProgress, stop }, store, students, {
+        ...{ key: arm, first: 0, end: STEPS, label: NAMES[arm] },
+        share: (now) => 0.1 * (i + now / STEPS),
+        begin: () => students.begin(units),
+        restore: (kept) => students.restore(kept),
+      });
       students.dispose();
-      if (stop.aborted) return null;
+      if (!trained) return null;
+      fixed = { students: trained, gains: [] };
       await store.keep(arm, fixed);
+      await store.drop(`${arm}-begun`);
     }
     losses.set(arm, finalLosses(fixed.students, pairs));
   }
@@ -124,21 +168,6 @@ async function trainArms(
   return { losses, gains: phases.map((p) => p.gains).filter((gains) => gains.length > 0) };
 }
 
-/** Trains students of five units until the first growth: up to there all growing arms are the same. */
-async function trainFirst(
-  { backend, onProgress, stop }: GrowingOptions,
-  pairs: readonly Pair[],
-): Promise<Required<Student>[]> {
-  const students = new Students(backend, pairs);
-  await students.begin(START);
-  await students.train(0, EVERY, stop, (now) =>
-    onProgress(0.2 + (0.1 * now) / EVERY, `${START} units`),
-  );
-  const trained = await students.read();
-  students.dispose();
-  return trained;
-}
-
 type GrowingOptions = Pick<SuiteOptions, 'onProgress' | 'stop'> & { backend: Backend };
 
 /** All growing arms side by side, a phase for each width. */
@@ -147,46 +176,48 @@ async function trainGrowing(
   store: SuiteStore,
   pairs: readonly Pair[],
 ): Promise<Phase[] | null> {
-  const { backend, onProgress, stop } = options;
+  const phases: Phase[] = [];
   const arms = GROWING.flatMap((arm) => pairs.map((pair) => ({ arm, pair })));
   const students = new Students(
-    backend,
+    options.backend,
     arms.map((a) => a.pair),
   );
-  const phases: Phase[] = [];
   /** Whether the students stand where the phase before ended. */
   let isOpen = false;
-  /** Trains the phase that follows those that are there. */
-  const next = async (units: number): Promise<Required<Student>[]> => {
-    const before = phases.at(-1)?.students;
-    if (!before) {
-      const first = await trainFirst(options, pairs);
-      return GROWING.flatMap(() => first);
-    }
+  const grow = async (units: number, step: number) => {
+    const before = phases.at(-1)!.students;
     if (!isOpen) await students.restore(before);
-    isOpen = true;
-    const step = (units - START) * EVERY;
-    const planted = before.map((student, i) => {
-      const { arm, pair } = arms[i]!;
-      const random = new RandomStream(pair.seed, `student-teacher/${arm}/${units - 1}`);
-      return newUnit(arm, student, pair.task, random);
-    });
-    await students.grow(planted, step);
-    await students.train(step, units < FULL ? step + EVERY : STEPS, stop, (now) =>
-      onProgress(0.3 + (0.7 * (now - EVERY)) / (STEPS - EVERY), `growing, ${units} units`),
+    await students.grow(
+      before.map((student, i) => {
+        const { arm, pair } = arms[i]!;
+        const random = new RandomStream(pair.seed, `student-teacher/${arm}/${units - 1}`);
+        return newUnit(arm, student, pair.task, random);
+      }),
+      step,
     );
-    return students.read();
   };
   try {
     for (let units = START; units <= FULL; units++) {
       const key = `growing-${units}`;
       let phase = await store.part(key, Phase);
       if (!phase) {
-        const grown = await next(units);
-        if (stop.aborted) return null;
+        const first = (units - START) * EVERY;
+        const grown =
+          units === START
+            ? await trainFirst(options, store, key, pairs)
+            : await trainPart(options, store, students, {
+                ...{ key, first, end: units < FULL ? first + EVERY : STEPS },
+                label: `growing, ${units} units`,
+                share: (now) => 0.3 + (0.7 * (now - EVERY)) / (STEPS - EVERY),
+                begin: () => grow(units, first),
+                restore: (kept) => students.restoreGrown(kept, first),
+              });
+        if (!grown) return null;
+        isOpen = units > START;
         const gains = units < FULL ? gainsOf(grown.slice(0, pairs.length), pairs, units) : [];
         phase = { students: grown, gains };
         await store.keep(key, phase);
+        await store.drop(`${key}-begun`);
       }
       phases.push(phase);
     }
@@ -194,6 +225,24 @@ async function trainGrowing(
   } finally {
     students.dispose();
   }
+}
+
+/** Students of five units until the first growth: up to there all growing arms are the same. */
+async function trainFirst(
+  options: GrowingOptions,
+  store: SuiteStore,
+  key: string,
+  pairs: readonly Pair[],
+): Promise<Required<Student>[] | null> {
+  const students = new Students(options.backend, pairs);
+  const trained = await trainPart(options, store, students, {
+    ...{ key, first: 0, end: EVERY, label: `growing, ${START} units` },
+    share: (now) => 0.2 + (0.1 * now) / EVERY,
+    begin: () => students.begin(START),
+    restore: (kept) => students.restore(kept),
+  });
+  students.dispose();
+  return trained && GROWING.flatMap(() => trained);
 }
 
 async function run(options: SuiteOptions): Promise<SuiteResult> {

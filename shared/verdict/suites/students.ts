@@ -6,7 +6,7 @@
  */
 import { RandomStream } from '../../base/random.ts';
 import { Blueprint } from '../../contracts/blueprint.ts';
-import type { SeedSlotState } from '../../contracts/seed.ts';
+import { dormantSlot, type SeedSlotState } from '../../contracts/seed.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Backend, DeviceBuffer } from '../../engine/plan/backend.ts';
 import type { Graph, Tensor } from '../../engine/plan/graph.ts';
@@ -104,7 +104,7 @@ export class Students {
   readonly #externals: Record<string, DeviceBuffer> = {};
   #net: ReplicaNet | null = null;
   #layers: readonly HostLayer[] = [];
-  #slot: SeedSlotState = slots.dormantSlot(OUTPUT, 0);
+  #slot: SeedSlotState = dormantSlot(OUTPUT, 0);
   /** Number of the seed in the slot, from 1. */
   #seeds = 0;
 
@@ -200,7 +200,7 @@ export class Students {
   async grow(units: readonly Unit[], step: number): Promise<void> {
     await this.fold(step);
     const seedId = `s${++this.#seeds}`;
-    const empty = slots.dormantSlot(OUTPUT, 0);
+    const empty = dormantSlot(OUTPUT, 0);
     const loading = slots.germinate(empty, {
       seedId,
       blueprint: UNIT.name,
@@ -243,7 +243,7 @@ export class Students {
 
   /** Sets the students to what {@link read} gave. */
   async restore(students: readonly Student[]): Promise<void> {
-    this.#slot = slots.dormantSlot(OUTPUT, 0);
+    this.#slot = dormantSlot(OUTPUT, 0);
     this.#seeds = 0;
     this.#layers = layersOf(students[0]!.fanOut.length);
     await this.#open([]);
@@ -253,6 +253,23 @@ export class Students {
       ),
       [`${OUTPUT}.weight`]: Float32Array.from(students.flatMap((s) => s.fanOut.flat())),
     });
+  }
+
+  /** Sets them to what {@link read} gave while a seed was in the slot: the last unit is that seed's. */
+  async restoreGrown(students: readonly Required<Student>[], step: number): Promise<void> {
+    await this.restore(
+      students.map(({ aboveZero, fanIn, fanOut }) => ({
+        fanIn: fanIn.map((row) => row.slice(0, -1)),
+        fanOut: fanOut.slice(0, -1),
+        aboveZero: aboveZero.slice(0, -1),
+      })),
+    );
+    const units = students.map(({ aboveZero, fanIn, fanOut }) => ({
+      fanIn: fanIn.map((row) => row.at(-1)!),
+      fanOut: fanOut.at(-1)!,
+      aboveZero: aboveZero.at(-1)!,
+    }));
+    await this.grow(units, step);
   }
 
   train(
