@@ -19,10 +19,13 @@ import channelStats from './channel_stats.wgsl' with { type: 'text' };
 import concat from './concat.wgsl' with { type: 'text' };
 import conv2d from './conv2d.wgsl' with { type: 'text' };
 import conv2dGradInput from './conv2d_grad_input.wgsl' with { type: 'text' };
+import conv2dGradInputShared from './conv2d_grad_input_shared.wgsl' with { type: 'text' };
 import conv2dGradWeight from './conv2d_grad_weight.wgsl' with { type: 'text' };
+import conv2dGradWeightShared from './conv2d_grad_weight_shared.wgsl' with { type: 'text' };
 import conv2dGrouped from './conv2d_grouped.wgsl' with { type: 'text' };
 import conv2dGroupedGradInput from './conv2d_grouped_grad_input.wgsl' with { type: 'text' };
 import conv2dGroupedGradWeight from './conv2d_grouped_grad_weight.wgsl' with { type: 'text' };
+import conv2dShared from './conv2d_shared.wgsl' with { type: 'text' };
 import dropout from './dropout.wgsl' with { type: 'text' };
 import embedding from './embedding.wgsl' with { type: 'text' };
 import embeddingGrad from './embedding_grad.wgsl' with { type: 'text' };
@@ -129,8 +132,11 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'channel_stats.wgsl': channelStats,
   'concat.wgsl': concat,
   'conv2d.wgsl': conv2d,
+  'conv2d_shared.wgsl': conv2dShared,
   'conv2d_grad_input.wgsl': conv2dGradInput,
+  'conv2d_grad_input_shared.wgsl': conv2dGradInputShared,
   'conv2d_grad_weight.wgsl': conv2dGradWeight,
+  'conv2d_grad_weight_shared.wgsl': conv2dGradWeightShared,
   'conv2d_grouped.wgsl': conv2dGrouped,
   'conv2d_grouped_grad_input.wgsl': conv2dGroupedGradInput,
   'conv2d_grouped_grad_weight.wgsl': conv2dGroupedGradWeight,

@@ -7,7 +7,9 @@ import { loweringOf } from '../../shared/engine/kernels/catalog.ts';
 import { MAX_CANDIDATES, type Tile } from '../../shared/engine/kernels/tiles.ts';
 import { differentiate } from '../../shared/engine/plan/autodiff.ts';
 import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { convCases } from './conv-cases.ts';
 import { denseCases } from './dense-cases.ts';
+import { groupedConvCases } from './grouped-conv-cases.ts';
 import { type CaseBuilder, type ParityCase, relative } from './parity-case.ts';
 
 function finish(b: CaseBuilder, logits: Tensor): Record<string, Tensor> {
@@ -32,12 +34,13 @@ function conv(
   kernel: readonly [number, number] = [3, 3],
   stride = 1,
   padding = 1,
+  dilation = 1,
 ): Tensor {
   const weight = b.weight(`${name}.weight`, [...kernel, x.shape[3]!, channels]);
   const y = b.graph.one(
     'conv2d',
     [x, weight, b.bias(`${name}.bias`, channels)],
-    { stride, padding },
+    { stride, padding, ...(dilation > 1 ? { dilation } : {}) },
     name,
   );
   return b.graph.one('activation', [y], { kind: 'tanh' }, `${name}.tanh`);
@@ -78,6 +81,15 @@ export const TILE_CASES: readonly ParityCase[] = [
   }),
 ];
 
+/** Convolutions wide enough for every tile in workgroup memory, which only hardware is offered. */
+export const WIDE_CASES: readonly ParityCase[] = [
+  network('wide-cnn', (b) => {
+    const c1 = conv(b, b.input('x', [3, 7, 9, 3]), 'conv1', 40);
+    const c2 = conv(b, c1, 'conv2', 36, [3, 3], 2, 2, 2);
+    return finish(b, dense(b, conv(b, c2, 'conv3', 33, [1, 1], 1, 0), 'fc', 3));
+  }),
+];
+
 /** Most candidates that a tiled kernel may have besides its default, by the adapter's kind. */
 export const OTHERS = { software: MAX_CANDIDATES.software - 1, gpu: MAX_CANDIDATES.gpu - 1 };
 
@@ -87,15 +99,23 @@ const SLICED_TILES: readonly Tile[] = [
   { rows: 2, columns4: 2, wx: 4, wy: 3, slice: 8 },
 ];
 
-const PRODUCTS = denseCases.filter((c) =>
-  /^linear(\/image|\/blend-.*alpha-(0\/nan|0.3$)|_grad|\/\d+x\d+x\d+)/.test(c.name),
+/** The dilated ones are among those with groups, which have tiles of their own. */
+const PRODUCTS = [...denseCases, ...convCases, ...groupedConvCases].filter(
+  ({ name }) =>
+    /^(linear|conv2d)(_grouped)?(\/image|\/blend-.*alpha-(0\/nan|0.3$)|_grad|\/\d+x\d+x\d+)/.test(
+      name,
+    ) && !/groups-|grouped\/blend/.test(name),
 );
 
-/** Products with epilogues, replicas and edges of all sorts, dealt out among the sliced tiles. */
+/** Products and convolutions with epilogues, replicas and edges of all sorts, dealt out among the tiles. */
 export const SLICED_CASES: readonly { tile: Tile; cases: readonly ParityCase[] }[] =
   SLICED_TILES.map((tile, index) => ({
     tile,
-    cases: [TILE_CASES[0]!, ...PRODUCTS.filter((_, i) => i % SLICED_TILES.length === index)],
+    cases: [
+      TILE_CASES[0]!,
+      WIDE_CASES[0]!,
+      ...PRODUCTS.filter((_, i) => i % SLICED_TILES.length === index),
+    ],
   }));
 
 /** The same for renderers that take long to compile: every fifth. */
@@ -103,7 +123,7 @@ export const FEW_SLICED_CASES: typeof SLICED_CASES = SLICED_CASES.map(({ tile, c
   ...{ tile, cases: cases.filter((_, i) => i % 5 === 0) },
 }));
 
-/** Gives every product of matrices one tile. */
+/** Gives every product of matrices and every convolution one tile. */
 export class FixedTile implements TileSource {
   readonly changed = new Set<string>();
   #tile: Tile;
@@ -116,7 +136,7 @@ export class FixedTile implements TileSource {
     const tiles: Record<string, Tile> = {};
     for (const d of dispatches) {
       const choice = loweringOf(d.op)(d, context).choice;
-      if (!choice || !/^linear(_grad_\w+)?\//.test(choice.key)) continue;
+      if (!choice || !/^(linear|conv2d)(_grad_\w+)?\//.test(choice.key)) continue;
       tiles[choice.key] = this.#tile;
       this.changed.add(choice.key);
     }

@@ -5,7 +5,14 @@ import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { TuningRecord } from '../../shared/engine/plan/backend.ts';
 import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';
-import { FixedCandidate, FixedTile, OTHERS, SLICED_CASES, TILE_CASES } from './tile-cases.ts';
+import {
+  FixedCandidate,
+  FixedTile,
+  OTHERS,
+  SLICED_CASES,
+  TILE_CASES,
+  WIDE_CASES,
+} from './tile-cases.ts';
 
 const { device, adapter, quads } = await openDevice(navigator.gpu);
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
@@ -18,7 +25,7 @@ for (const kind of ['software', 'gpu'] as const) {
   const own = { ...adapter, kind };
   const standard = new GpuBackend(device, own, { quads });
   for (let index = 1; index <= OTHERS[kind]; index++) {
-    for (const c of TILE_CASES) {
+    for (const c of kind === 'gpu' ? [...TILE_CASES, ...WIDE_CASES] : TILE_CASES) {
       Deno.test(`${c.name}/${kind}/candidate-${index}`, options, async () => {
         const tuner = new FixedCandidate(index);
         const other = new GpuBackend(device, own, { quads, tuner });
@@ -105,13 +112,15 @@ Deno.test(
 Deno.test('the autotuner verifies and times tiles in workgroup memory', options, async () => {
   const own = { ...adapter, kind: 'gpu' } as const;
   const tuner = new Autotuner({ ...about, minMs: 1 });
-  const name = await firstDifference(standard, new GpuBackend(device, own, { quads, tuner }), mlp);
-  assert(name === null, `${name}: other bits with tuning`);
+  for (const c of [mlp, WIDE_CASES[0]!]) {
+    const name = await firstDifference(standard, new GpuBackend(device, own, { quads, tuner }), c);
+    assert(name === null, `${name}: other bits with tuning`);
+  }
   const all = Object.entries(tuner.report().choices);
   const tried = all.flatMap(([key, d]) => d.candidates.map((c) => ({ key, ...c })));
   const sliced = tried.filter((c) => c.tile.slice !== undefined);
   const ops = new Set(sliced.map((c) => c.key.replace(/\/.*/, '')));
-  assert(ops.size === 3, `tried in ${[...ops].join()}`);
+  assert(ops.size === 6, `tried in ${[...ops].join()}`);
   for (const c of sliced) assert(c.milliseconds !== null, `${c.key}: ${c.reason}`);
 });
 

@@ -3,6 +3,7 @@ import { convGeometry } from '../plan/conv-geometry.ts';
 import { numberAttr } from '../plan/op-definition.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
+import { stripLength } from './conv-tiles.ts';
 import {
   MAX_TAPS,
   type Shape4,
@@ -21,7 +22,6 @@ import {
   write,
 } from './kernel-call.ts';
 import { checkLoop, LINE_SIZE } from './limits.ts';
-import { stripLength } from './tiles.ts';
 
 /** Codes of MODE in shaders/lib/grouped_window.wgsl. */
 const MODE = { apart: 0, vectors: 1, depthwise: 2 } as const;

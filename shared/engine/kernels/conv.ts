@@ -4,6 +4,7 @@ import { numberAttr } from '../plan/op-definition.ts';
 import type { PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
 import { groupedConv2d, groupedGradInput, groupedGradWeight } from './conv-grouped.ts';
+import { isSliced, slicedForward, slicedGradInput, slicedGradWeight } from './conv-shared.ts';
 import {
   MAX_TAPS,
   type Shape4,
@@ -24,7 +25,7 @@ import {
   write,
 } from './kernel-call.ts';
 import { checkLoop, LINE_SIZE } from './limits.ts';
-import { chooseTile } from './tiles.ts';
+import { chooseTile, type Tile } from './tiles.ts';
 
 /** A 1 x 1 kernel sees no neighbours: all pixels of the batch are one long row. */
 function flattened(w: Window, images: number): { window: Window; images: number } {
@@ -36,16 +37,10 @@ function flattened(w: Window, images: number): { window: Window; images: number 
 
 /** Strips of an image row by channels: what conv2d and conv2d_grad_input have in common. */
 function strips(
-  op: 'conv2d' | 'conv2d_grad_input',
-  size: { width: number; lines: number; columns4: number; depth: number; taps: number },
+  tile: Tile,
+  { width, lines, columns4 }: { width: number; lines: number; columns4: number },
   c: LoweringContext,
 ) {
-  const { width, lines, columns4 } = size;
-  const choice = chooseTile(
-    { op, rows: width, columns4, depth: size.depth, repeats: lines, taps: size.taps },
-    c,
-  );
-  const { tile } = choice;
   const perRow = Math.ceil(width / tile.rows);
   const total = lines * perRow;
   const size1 = tile.across ? tile.wx : tile.wy;
@@ -79,7 +74,6 @@ function strips(
       ...(folds > 1 ? { GROUPS: groups } : {}),
     },
     grid,
-    choice,
   };
 }
 
@@ -97,35 +91,26 @@ const conv2d: Lowering = (d, c) => {
   const { window: w, images } = flattened(whole, x.padded[0]!);
   const taps = unrolledTaps(w);
   checkLoop('conv2d', kh * (1 + w.C4 * (1 + kw / taps)), 'use a smaller kernel or fewer channels');
-  const s = strips(
-    'conv2d',
+  const size = { width: w.OW, lines: images * w.OH, columns4: w.O4 };
+  const choice = chooseTile(
     {
-      ...{ width: w.OW, lines: images * w.OH, columns4: w.O4 },
+      ...{ op: 'conv2d', rows: size.width, columns4: w.O4, repeats: size.lines },
       ...{ depth: kh * kw * w.C4, taps: kw },
     },
     c,
   );
+  const { tile } = choice;
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
-  return {
-    shader: 'conv2d',
+  const common = {
     defines: {
-      ...s.defines,
-      TAPS: taps,
-      CHUNKED: taps === kw ? 0 : 1,
       CHANNELS: realChannels(x.shape[3]!),
-      STRIDE: w.STRIDE,
       BIAS: bias ? 1 : 0,
       BLEND: blend,
       ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
       SLOPE: 0,
-      EDGES: w.PAD + w.PAD_Y > 0 ? 1 : 0,
     },
     constants: {
-      ...w,
-      ...s.constants,
-      O: weight.shape.at(-1)!,
       X_STRIDE: x.replicaStride / LANES,
-      Y_STRIDE: y.replicaStride / LANES,
       W_STRIDE: c.parameterElements / LANES,
       ...(blend ? { ...controlConstants(c), ALPHA: numberAttr(d.attrs, 'alpha') } : {}),
     },
@@ -136,8 +121,35 @@ const conv2d: Lowering = (d, c) => {
       ...(bias ? [read(bias, c)] : []),
       ...(blend ? [read(host!, c), read(control!, c)] : []),
     ],
-    grid: s.grid,
-    choice: s.choice,
+  };
+  if (isSliced(tile)) {
+    const s = slicedForward(tile, w, images, c);
+    return {
+      shader: 'conv2d_shared',
+      defines: { ...s.defines, ...common.defines },
+      constants: { ...s.constants, ...common.constants, N: weight.shape.at(-1)! },
+      ...{ bindings: common.bindings, grid: s.grid, choice },
+    };
+  }
+  const s = strips(tile, size, c);
+  return {
+    shader: 'conv2d',
+    defines: {
+      ...s.defines,
+      ...common.defines,
+      TAPS: taps,
+      CHUNKED: taps === kw ? 0 : 1,
+      STRIDE: w.STRIDE,
+      EDGES: w.PAD + w.PAD_Y > 0 ? 1 : 0,
+    },
+    constants: {
+      ...w,
+      ...s.constants,
+      ...common.constants,
+      O: weight.shape.at(-1)!,
+      Y_STRIDE: y.replicaStride / LANES,
+    },
+    ...{ bindings: common.bindings, grid: s.grid, choice },
   };
 };
 
@@ -150,34 +162,45 @@ const conv2dGradInput: Lowering = (d, c) => {
   // A strided pixel looks its taps up one by one: unrolled, one CPU renderer compiles for minutes.
   const taps = w.STRIDE > 1 ? 1 : unrolledTaps(w);
   checkLoop('conv2d_grad_input', kh * (1 + w.O4 * (1 + kw / taps)), 'use fewer channels');
-  const s = strips(
-    'conv2d_grad_input',
+  const size = { width: w.W, lines: images * w.H, columns4: w.C4 };
+  const choice = chooseTile(
     {
-      ...{ width: w.W, lines: images * w.H, columns4: w.C4 },
+      ...{ op: 'conv2d_grad_input', rows: size.width, columns4: w.C4, repeats: size.lines },
       ...{ depth: kh * kw * w.O4, taps: kw },
     },
     c,
   );
+  const { tile } = choice;
+  const masked = { ACT: 0, SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]! };
+  const strides = {
+    DY_STRIDE: dy.replicaStride / LANES,
+    W_STRIDE: c.parameterElements / LANES,
+  };
+  const bindings = [
+    ...[read(dy, c), read(weight, c), write(dx, c)],
+    ...(saved ? [read(saved, c)] : []),
+  ];
+  if (isSliced(tile)) {
+    const s = slicedGradInput(tile, w, images, c);
+    return {
+      shader: 'conv2d_grad_input_shared',
+      defines: { ...s.defines, ...masked },
+      constants: { ...s.constants, ...strides },
+      ...{ bindings, grid: s.grid, choice },
+    };
+  }
+  const s = strips(tile, size, c);
   return {
     shader: 'conv2d_grad_input',
     defines: {
       ...s.defines,
+      ...masked,
       TAPS: taps,
       CHUNKED: taps === kw ? 0 : 1,
-      ACT: 0,
-      SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]!,
       STRIDED: w.STRIDE > 1 ? 1 : 0,
     },
-    constants: {
-      ...w,
-      ...s.constants,
-      DY_STRIDE: dy.replicaStride / LANES,
-      DX_STRIDE: dx.replicaStride / LANES,
-      W_STRIDE: c.parameterElements / LANES,
-    },
-    bindings: [read(dy, c), read(weight, c), write(dx, c), ...(saved ? [read(saved, c)] : [])],
-    grid: s.grid,
-    choice: s.choice,
+    constants: { ...w, ...s.constants, ...strides, DX_STRIDE: dx.replicaStride / LANES },
+    ...{ bindings, grid: s.grid, choice },
   };
 };
 
@@ -199,6 +222,24 @@ const conv2dGradWeight: Lowering = (d, c) => {
     c,
   );
   const { tile } = choice;
+  const split = {
+    B: batch,
+    PARTS: parts,
+    CHUNK: chunk,
+    X_STRIDE: x.replicaStride / LANES,
+    DY_STRIDE: dy.replicaStride / LANES,
+  };
+  const bindings = [read(x, c), read(dy, c), write(d.outputs[0]!, c)];
+  const CHANNELS = realChannels(x.shape[3]!);
+  if (isSliced(tile)) {
+    const s = slicedGradWeight(tile, w, { batch, parts, chunk }, c);
+    return {
+      shader: 'conv2d_grad_weight_shared',
+      defines: { ...s.defines, CHANNELS },
+      constants: { ...s.constants, ...split },
+      ...{ bindings, grid: s.grid, choice },
+    };
+  }
   const rows = kh * Math.ceil(kw / taps) * Math.ceil(w.C4 / tile.rows);
   return {
     shader: 'conv2d_grad_weight',
@@ -207,20 +248,16 @@ const conv2dGradWeight: Lowering = (d, c) => {
       TM4: tile.rows,
       TN4: tile.columns4,
       QUAD: tile.quad ? 1 : 0,
-      CHANNELS: realChannels(x.shape[3]!),
+      CHANNELS,
       SLIDE: w.STRIDE === 1 && w.DILATION === 1 && taps > 1 ? 1 : 0,
     },
     constants: {
       ...w,
       WX: tile.wx,
       WY: tile.wy,
-      B: batch,
-      PARTS: parts,
-      CHUNK: chunk,
-      X_STRIDE: x.replicaStride / LANES,
-      DY_STRIDE: dy.replicaStride / LANES,
+      ...split,
     },
-    bindings: [read(x, c), read(dy, c), write(d.outputs[0]!, c)],
+    bindings,
     grid: [
       Math.ceil(w.O4 / (tile.wx * tile.columns4)),
       Math.ceil(rows / tile.wy),

@@ -38,7 +38,7 @@ function variant(
   const { slice } = tile;
   if (slice === undefined) return { shader: op, defines, constants: size };
   // Sizes of workgroup memory follow from the workgroup's, so that they are part of the text.
-  const shared = { ...size, SLICE: slice, DEPTH_EDGE: depth % slice === 0 ? 0 : 1 };
+  const shared = { ...size, SLICE: slice, CHANNELS: 4, DEPTH_EDGE: depth % slice === 0 ? 0 : 1 };
   return { shader: `${op}_shared`, defines: { ...defines, ...shared }, constants: {} };
 }
 

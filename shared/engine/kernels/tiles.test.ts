@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stripLength } from './conv-tiles.ts';
 import type { LoweringContext } from './kernel-call.ts';
-import { chooseTile, MAX_CANDIDATES, stripLength, type TiledOp, tileKey } from './tiles.ts';
+import { chooseTile, MAX_CANDIDATES, type TiledOp, tileKey } from './tiles.ts';
 
 const context = (family: 'software' | 'gpu', quads: boolean): LoweringContext => ({
   ...{ replicas: 1, parameterElements: 64, family, quads, scheduleBase: 12, scheduleColumns: 4 },
@@ -79,11 +80,10 @@ describe('chooseTile()', () => {
         const { candidates } = chooseTile(s, context(family, quads));
         const sliced = candidates.filter((t) => t.slice);
         const large = s.rows >= 32 && s.columns4 >= 8;
-        const product = s.op.startsWith('linear');
-        expect(sliced.length).toBe(family === 'gpu' && product && large ? 3 : sliced.length);
-        if (family === 'software' || !product) expect(sliced).toEqual([]);
+        expect(sliced.length).toBe(family === 'gpu' && large ? 3 : sliced.length);
+        if (family === 'software') expect(sliced).toEqual([]);
         expect(candidates[0]!.slice).toBeUndefined();
-        const rows = s.op === 'linear_grad_weight' ? 4 : 1;
+        const rows = s.op.endsWith('_grad_weight') ? 4 : 1;
         for (const { slice, ...t } of sliced) {
           expect(slice! % 4).toBe(0);
           // A vec4 more a row, which keeps neighbours out of each other's banks.
@@ -97,6 +97,18 @@ describe('chooseTile()', () => {
     const sliced = (depth: number) =>
       chooseTile({ ...longest, depth }, context('gpu', false)).candidates.some((t) => t.slice);
     expect([sliced(32_768), sliced(32_769)]).toEqual([true, false]);
+  });
+
+  it('takes all pixels of a convolution, and all taps of its weight, for the rows of a product', () => {
+    const sliced = (s: Parameters<typeof chooseTile>[0]) =>
+      chooseTile(s, context('gpu', false)).candidates.filter((t) => t.slice);
+    const small = { op: 'conv2d', rows: 4, depth: 18, taps: 3 } as const;
+    const counts = (columns4: number, repeats: number) =>
+      sliced({ ...small, columns4, repeats }).length;
+    expect([counts(3, 8), counts(4, 7), counts(4, 8), counts(8, 8)]).toEqual([0, 0, 1, 3]);
+    const weight = { op: 'conv2d_grad_weight', columns4: 8, depth: 100, repeats: 24 } as const;
+    expect(sliced({ ...weight, rows: 2, taps: 3 })).toEqual([]);
+    expect(sliced({ ...weight, rows: 3, taps: 3 }).length).toBe(3);
   });
 
   it('starts with a small tile where there is little to do', () => {

@@ -7,10 +7,15 @@
  * hardware wants enough invocations to fill it, and may gain from workgroup memory, which CPU
  * renderers only copy through.
  */
+import { stripTiles, tapTiles } from './conv-tiles.ts';
 import type { LoweringContext } from './kernel-call.ts';
+import { LONGEST_SLICED } from './limits.ts';
 
 export interface Tile {
-  /** Rows, or pixels of an image row, per invocation; vec4s of rows in weight gradients. */
+  /**
+   * Rows, or pixels of an image row, per invocation; vec4s of rows in weight gradients. With `slice`,
+   * pixels of all images.
+   */
   rows: number;
   /** Vec4 columns per invocation. */
   columns4: number;
@@ -63,11 +68,6 @@ export interface TileChoice {
 /** Tiles the autotuner tries for one kernel and class of shapes, by the adapter's family. */
 export const MAX_CANDIDATES = { software: 8, gpu: 10 } as const;
 
-/** Length of the pieces, at most `longest` each, that cover a row of `length` with least waste. */
-export function stripLength(length: number, longest: number): number {
-  return Math.ceil(length / Math.ceil(length / longest));
-}
-
 /** Next power of two: shapes of about the same size share a tile. */
 function sizeClass(n: number): number {
   return n <= 8 ? n : 2 ** Math.ceil(Math.log2(n));
@@ -113,9 +113,6 @@ function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
   if (s.op === 'conv2d_grad_weight') return tapTiles(s, c);
   return s.op === 'linear_grad_weight' ? outerTiles(s, c) : productTiles(s, c);
 }
-
-/** Longest sums that are taken in slices: their loops stay far below the cap of limits.ts. */
-const LONGEST_SLICED = 32_768;
 
 /**
  * Tiles by way of workgroup memory, for results of at least one workgroup of the smallest: 64 x 64
@@ -242,75 +239,5 @@ function outerTiles(s: TileShape, c: LoweringContext): Tile[] {
     { rows: deep, columns4: 1, wx: 8, wy: 1 },
     { rows: 1, columns4: wide, wx: 8, wy: 1 },
     { rows: 2 * deep, columns4: wide, wx: 4, wy: 1 },
-  ];
-}
-
-/** Pixels of an image row by channels. */
-function stripTiles(s: TileShape, c: LoweringContext): Tile[] {
-  const { rows: width, columns4: n } = s;
-  const strip = (longest: number) => stripLength(width, longest);
-  if (c.family === 'gpu') {
-    const wx = Math.min(8, n);
-    const shapes = [
-      [4, 1, 8],
-      [8, 1, 8],
-      [4, 2, 8],
-      [2, 1, 8],
-      [4, 1, 16],
-    ] as const;
-    return shapes.map(([longest, columns4, wy]) => ({
-      ...{ rows: strip(longest), columns4, wx: columns4 > 1 ? Math.ceil(wx / 2) : wx, wy },
-    }));
-  }
-  const wide = n >= 2 ? 2 : 1;
-  const sharing = [
-    [8, Math.min(4, n), 4],
-    [8, wide, 8],
-    [4, Math.min(4, n), 4],
-  ] as const;
-  // Long strips load each weight for more pixels.
-  const alone = [
-    [16, 1, 8],
-    [8, wide, 8],
-    [16, wide, 8],
-    [8, 1, 8],
-    [8, Math.min(4, n), 8],
-    [4, wide, 8],
-  ] as const;
-  const tile = ([longest, columns4, wx]: readonly [number, number, number]): Tile => ({
-    ...{ rows: strip(longest), columns4, wx, wy: 1, across: true },
-  });
-  return [...(c.quads ? sharing.map((t) => ({ ...tile(t), quad: true })) : []), ...alone.map(tile)];
-}
-
-/** Vec4s of input channels by vec4s of output channels, for all taps of a kernel row. */
-function tapTiles(s: TileShape, c: LoweringContext): Tile[] {
-  const { rows: c4, columns4: n, taps = 1 } = s;
-  if (c.family === 'gpu') {
-    const wx = Math.min(8, n);
-    return [
-      { rows: 1, columns4: 1, wx, wy: 8 },
-      { rows: 1, columns4: Math.min(2, n), wx, wy: 8 },
-    ];
-  }
-  const few = taps <= 3;
-  const deep = c4 >= 2 && few ? 2 : 1;
-  const wide = n >= 2 && few ? 2 : 1;
-  const wx = (columns4: number) => Math.min(8, Math.ceil(n / columns4));
-  const wy = (columns4: number) => Math.ceil(8 / wx(columns4));
-  const alone = [
-    [few ? Math.min(4, c4) : 1, 1],
-    [deep, 1],
-    [deep, wide],
-    [1, wide],
-    [1, 1],
-  ] as const;
-  const quads: Tile[] = [
-    { rows: 4, columns4: 1, wx: 4, wy: 1, quad: true },
-    { rows: 4, columns4: wide, wx: 4, wy: 1, quad: true },
-  ];
-  return [
-    ...(c.quads && few && c4 >= 4 && n >= 4 ? quads : []),
-    ...alone.map(([rows, columns4]) => ({ rows, columns4, wx: wx(columns4), wy: wy(columns4) })),
   ];
 }
