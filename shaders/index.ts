@@ -60,6 +60,7 @@ import permutationLib from './lib/permutation.wgsl' with { type: 'text' };
 import philoxLib from './lib/philox.wgsl' with { type: 'text' };
 import reduceLib from './lib/reduce.wgsl' with { type: 'text' };
 import sliceProductLib from './lib/slice_product.wgsl' with { type: 'text' };
+import sumPartLib from './lib/sum_part.wgsl' with { type: 'text' };
 import tokenLib from './lib/token.wgsl' with { type: 'text' };
 import linear from './linear.wgsl' with { type: 'text' };
 import linearCrossEntropy from './linear_cross_entropy.wgsl' with { type: 'text' };
@@ -91,6 +92,7 @@ import softmax from './softmax.wgsl' with { type: 'text' };
 import softmaxCrossEntropy from './softmax_cross_entropy.wgsl' with { type: 'text' };
 import softmaxGrad from './softmax_grad.wgsl' with { type: 'text' };
 import sumBatch from './sum_batch.wgsl' with { type: 'text' };
+import sumParts from './sum_parts.wgsl' with { type: 'text' };
 import sumPositions from './sum_positions.wgsl' with { type: 'text' };
 import tokenIndex from './token_index.wgsl' with { type: 'text' };
 import transpose from './transpose.wgsl' with { type: 'text' };
@@ -112,6 +114,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'lib/philox.wgsl': philoxLib,
   'lib/reduce.wgsl': reduceLib,
   'lib/slice_product.wgsl': sliceProductLib,
+  'lib/sum_part.wgsl': sumPartLib,
   'lib/token.wgsl': tokenLib,
   'activation.wgsl': activation,
   'activation_grad.wgsl': activationGrad,
@@ -184,6 +187,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'softmax_cross_entropy.wgsl': softmaxCrossEntropy,
   'softmax_grad.wgsl': softmaxGrad,
   'sum_batch.wgsl': sumBatch,
+  'sum_parts.wgsl': sumParts,
   'sum_positions.wgsl': sumPositions,
   'token_index.wgsl': tokenIndex,
   'transpose.wgsl': transpose,

@@ -4,7 +4,8 @@
 //          = act(z[b,n] + alpha * (s - z))  BLEND 2 (replace);  exactly act(z) at alpha = 0
 //
 // Shapes     x [R, M, K], weight [R, K, N], bias [R, N], z, y [R, M, N]; K, N multiples of 4
-// Grid       one invocation per TM rows and TN4 vec4 columns; z: replica
+// Grid       one invocation per TM rows and TN4 vec4 columns; z: replica, or with SPLIT
+//            replica and part of the sums, which sum_parts adds up
 // Reference  shared/engine/reference/dense.ts linear(); sums run over k in order
 // Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of x.
 //            No tile changes the order of any sum
@@ -23,6 +24,10 @@ override N: u32;         // columns of y without padding
 override X_STRIDE: u32;  // vec4s between replicas of x; 0: all read the same
 override W_STRIDE: u32;  // vec4s between replicas of the parameters
 override ALPHA: u32 = 0u;
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // vec4s of x in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;       // [R, M, K]
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;  // [R, K, N]
@@ -41,10 +46,16 @@ fn linear(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, K4);
+//% else
+  let last = K4;
+//% end
   let row = (group.y * WY + local.y) * ${TM}u;
   let column = group.x * WX * ${TN4}u + local.x;
-  let x_base = replica * X_STRIDE;
-  let w_base = replica * W_STRIDE;
+  let x_base = source * X_STRIDE;
+  let w_base = source * W_STRIDE;
   // Rows and columns beyond the edge read the last valid one and are not stored.
 //% if QUAD
   let lane = local.x & 3u;
@@ -64,7 +75,7 @@ fn linear(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var k = 0u; k < K4; k++) {
+  for (var k = first; k < last; k++) {
 //% for i in 0..TM/(1+3*QUAD)
     let a${i} = x[x${i} + k];
 //% end

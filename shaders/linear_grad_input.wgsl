@@ -1,7 +1,8 @@
 // linear_grad_input: dx = (dy @ weight^T) * f'(saved)
 //
 // Shapes     dy [R, M, N], weight [R, K, N], saved, dx [R, M, K]; K, N multiples of 4
-// Grid       one invocation per TM rows and TN4 vec4 columns of dx; z: replica
+// Grid       one invocation per TM rows and TN4 vec4 columns of dx; z: replica, or with SPLIT
+//            replica and part of the sums, which sum_parts adds up
 // Reference  shared/engine/reference/dense.ts linearGradInput(); sums run over n in order
 // Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of dy.
 //            No tile changes the order of any sum
@@ -16,6 +17,10 @@ override M: u32;
 override K4: u32;
 override N4: u32;
 override W_STRIDE: u32;
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // vec4s of dy in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> dy: array<vec4f>;      // [R, M, N]
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;  // [R, K, N]
@@ -30,17 +35,23 @@ fn linear_grad_input(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, N4);
+//% else
+  let last = N4;
+//% end
   let row = (group.y * WY + local.y) * ${TM}u;
   let column = group.x * WX * ${TN4}u + local.x;
-  let w_base = replica * W_STRIDE;
+  let w_base = source * W_STRIDE;
 //% if QUAD
   let lane = local.x & 3u;
 //% for i in 0..TM/4
-  let y${i} = (replica * M + min(row + ${4*i}u + lane, M - 1u)) * N4;
+  let y${i} = (source * M + min(row + ${4*i}u + lane, M - 1u)) * N4;
 //% end
 //% else
 //% for i in 0..TM
-  let y${i} = (replica * M + min(row + ${i}u, M - 1u)) * N4;
+  let y${i} = (source * M + min(row + ${i}u, M - 1u)) * N4;
 //% end
 //% end
 //% for j in 0..TN4
@@ -51,7 +62,7 @@ fn linear_grad_input(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var n = 0u; n < N4; n++) {
+  for (var n = first; n < last; n++) {
 //% for i in 0..TM/(1+3*QUAD)
     let a${i} = dy[y${i} + n];
 //% end

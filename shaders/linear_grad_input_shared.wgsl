@@ -1,7 +1,7 @@
 // linear_grad_input_shared: dx = (dy @ weight^T) * f'(saved), operands by way of workgroup memory
 //
 // Shapes     as linear_grad_input
-// Grid       one invocation per TM rows and TN4 vec4 columns of dx; z: replica. A workgroup loads
+// Grid       one invocation per TM rows and TN4 vec4 columns of dx; z: as linear_grad_input. A workgroup loads
 //            SLICE outputs of its WY TM rows of dy, and the weights that meet them, at a time
 // Reference  shared/engine/reference/dense.ts linearGradInput(); sums run over n in order, as in
 //            linear_grad_input
@@ -14,6 +14,10 @@ override M: u32;
 override K4: u32;
 override N4: u32;
 override W_STRIDE: u32;
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // vec4s of dy in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> dy: array<vec4f>;      // [R, M, N]
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;  // [R, K, N]
@@ -32,11 +36,17 @@ fn linear_grad_input_shared(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, N4);
+//% else
+  let last = N4;
+//% end
   let first_row = group.y * ${WY*TM}u;
   let first_column = group.x * ${WX*TN4}u;
   let row = first_row + local.y * ${TM}u;
   let column = first_column + local.x;
-  let w_base = replica * W_STRIDE;
+  let w_base = source * W_STRIDE;
 //% for j in 0..TN4
   let k${j} = min(column + ${j}u * WX, K4 - 1u);
 //% end
@@ -45,7 +55,7 @@ fn linear_grad_input_shared(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var start = 0u; start < N4; start += ${SLICE/4}u) {
+  for (var start = first; start < last; start += ${SLICE/4}u) {
     // Every invocation passes the barriers: what is beyond an edge reads the last valid one.
     workgroupBarrier();
 //% for u in 0..(WY*TM*(SLICE/4)+WX*WY-1)/(WX*WY)
@@ -58,7 +68,7 @@ fn linear_grad_input_shared(
 //% else
       {
 //% end
-        let at = (replica * M + min(first_row + r, M - 1u)) * N4 + min(start + n, N4 - 1u);
+        let at = (source * M + min(first_row + r, M - 1u)) * N4 + min(start + n, N4 - 1u);
         a_slice[r * ${SLICE/4+1}u + n] = dy[at];
       }
     }
@@ -85,7 +95,7 @@ fn linear_grad_input_shared(
 //% end
     workgroupBarrier();
 //% if DEPTH_EDGE
-    let depth4 = min(${SLICE/4}u, N4 - start);
+    let depth4 = min(${SLICE/4}u, last - start);
 //% else
     let depth4 = ${SLICE/4}u;
 //% end

@@ -2,7 +2,9 @@
 //
 // Shapes     x [R, M, K], dy [R, M, N]; gradients [R, P] holds dweight [K, N] at 0 and dbias [N]
 //            at BIAS_AT; with SEPARATE, they are tensors of their own; K, N multiples of 4
-// Grid       one invocation per TM4 vec4 rows and TN4 vec4 columns of dweight; z: replica
+// Grid       one invocation per TM4 vec4 rows and TN4 vec4 columns of dweight; z: replica, or with SPLIT
+//            replica and part of the batch: gradients is then [R, PARTS, K + 1, N], the last row for
+//            dbias, and reduce_partials adds up the parts
 // Reference  shared/engine/reference/dense.ts linearGradWeight(); sums run over the batch in order
 // Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of x.
 //            No tile changes the order of any sum
@@ -19,6 +21,10 @@ override X_STRIDE: u32;  // vec4s between replicas of x; 0: all read the same
 override G_STRIDE: u32;  // vec4s between replicas of the gradients
 override BIAS_AT: u32 = 0u;
 override B_STRIDE: u32 = 0u; // vec4s between replicas of dbias
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // rows of the batch in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
@@ -33,10 +39,16 @@ fn linear_grad_weight(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, M);
+//% else
+  let last = M;
+//% end
   let row = (group.y * WY + local.y) * ${TM4}u;
   let column = group.x * WX * ${TN4}u + local.x;
-  let x_base = replica * X_STRIDE;
-  let y_base = replica * M * N4;
+  let x_base = source * X_STRIDE;
+  let y_base = source * M * N4;
 //% if QUAD
   let lane = local.x & 3u;
 //% for i in 0..TM4/4
@@ -58,7 +70,7 @@ fn linear_grad_weight(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var m = 0u; m < M; m++) {
+  for (var m = first; m < last; m++) {
 //% for i in 0..TM4/(1+3*QUAD)
     let a${i} = x[x_base + m * K4 + from${i}];
 //% end

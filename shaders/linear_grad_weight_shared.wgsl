@@ -2,7 +2,7 @@
 // workgroup memory
 //
 // Shapes     as linear_grad_weight
-// Grid       one invocation per TM4 vec4 rows and TN4 vec4 columns of dweight; z: replica. A workgroup
+// Grid       one invocation per TM4 vec4 rows and TN4 vec4 columns of dweight; z: as linear_grad_weight. A workgroup
 //            loads its columns of SLICE rows of x and of dy at a time
 // Reference  shared/engine/reference/dense.ts linearGradWeight(); sums run over the batch in order, as
 //            in linear_grad_weight
@@ -17,6 +17,10 @@ override X_STRIDE: u32;  // vec4s between replicas of x; 0: all read the same
 override G_STRIDE: u32;  // vec4s between replicas of the gradients
 override BIAS_AT: u32 = 0u;
 override B_STRIDE: u32 = 0u; // vec4s between replicas of dbias
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // rows of the batch in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
@@ -35,12 +39,18 @@ fn linear_grad_weight_shared(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, M);
+//% else
+  let last = M;
+//% end
   let first_row = group.y * ${WY*TM4}u;
   let first_column = group.x * ${WX*TN4}u;
   let row = first_row + local.y * ${TM4}u;
   let column = first_column + local.x;
-  let x_base = replica * X_STRIDE;
-  let y_base = replica * M * N4;
+  let x_base = source * X_STRIDE;
+  let y_base = source * M * N4;
 //% for j in 0..TN4
   let n${j} = min(column + ${j}u * WX, N4 - 1u);
 //% if BIAS
@@ -52,7 +62,7 @@ fn linear_grad_weight_shared(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var start = 0u; start < M; start += ${SLICE}u) {
+  for (var start = first; start < last; start += ${SLICE}u) {
     // Every invocation passes the barriers: what is beyond an edge reads the last valid one.
     workgroupBarrier();
 //% for u in 0..(SLICE*WY*TM4+WX*WY-1)/(WX*WY)
@@ -87,7 +97,7 @@ fn linear_grad_weight_shared(
 //% end
     workgroupBarrier();
 //% if DEPTH_EDGE
-    let depth = min(${SLICE}u, M - start);
+    let depth = min(${SLICE}u, last - start);
 //% else
     let depth = ${SLICE}u;
 //% end

@@ -1,7 +1,7 @@
 // linear_shared: y = act(blend(x @ weight + bias)), operands by way of workgroup memory
 //
 // Shapes     as linear
-// Grid       one invocation per TM rows and TN4 vec4 columns; z: replica. A workgroup loads SLICE
+// Grid       one invocation per TM rows and TN4 vec4 columns; z: as linear. A workgroup loads SLICE
 //            inputs of its WY TM rows of x, and the rows of weight that meet them, at a time
 // Reference  shared/engine/reference/dense.ts linear(); sums run over k in order, as in linear
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
@@ -17,6 +17,10 @@ override N: u32;         // columns of y without padding
 override X_STRIDE: u32;  // vec4s between replicas of x; 0: all read the same
 override W_STRIDE: u32;  // vec4s between replicas of the parameters
 override ALPHA: u32 = 0u;
+//% if SPLIT
+override PARTS: u32;     // parts of each sum, in z with the replicas
+override CHUNK: u32;     // vec4s of x in a part
+//% end
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;       // [R, M, K]
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;  // [R, K, N]
@@ -39,12 +43,18 @@ fn linear_shared(
   @builtin(workgroup_id) group: vec3u,
 ) {
   let replica = group.z;
+  // @include lib/sum_part.wgsl
+//% if SPLIT
+  let last = min(first + CHUNK, K4);
+//% else
+  let last = K4;
+//% end
   let first_row = group.y * ${WY*TM}u;
   let first_column = group.x * ${WX*TN4}u;
   let row = first_row + local.y * ${TM}u;
   let column = first_column + local.x;
-  let x_base = replica * X_STRIDE;
-  let w_base = replica * W_STRIDE;
+  let x_base = source * X_STRIDE;
+  let w_base = source * W_STRIDE;
 //% for j in 0..TN4
   let n${j} = min(column + ${j}u * WX, N4 - 1u);
 //% end
@@ -53,7 +63,7 @@ fn linear_shared(
   var s${i}_${j} = vec4f(0.0);
 //% end
 //% end
-  for (var start = 0u; start < K4; start += ${SLICE/4}u) {
+  for (var start = first; start < last; start += ${SLICE/4}u) {
     // Every invocation passes the barriers: what is beyond an edge reads the last valid one.
     workgroupBarrier();
 //% for u in 0..(WY*TM*(SLICE/4)+WX*WY-1)/(WX*WY)
@@ -88,7 +98,7 @@ fn linear_shared(
 //% end
     workgroupBarrier();
 //% if DEPTH_EDGE
-    let depth4 = min(${SLICE/4}u, K4 - start);
+    let depth4 = min(${SLICE/4}u, last - start);
 //% else
     let depth4 = ${SLICE/4}u;
 //% end

@@ -13,6 +13,7 @@ import { normCases } from './norm-cases.ts';
 import { optimizerCases } from './optimizer-cases.ts';
 import type { ParityCase } from './parity-case.ts';
 import { shapeCases } from './shape-cases.ts';
+import { splitCases } from './split-cases.ts';
 import { trainingCases } from './training-cases.ts';
 
 export const CASES: readonly ParityCase[] = [
@@ -21,6 +22,7 @@ export const CASES: readonly ParityCase[] = [
   ...groupedConvCases,
   ...elementwiseCases,
   ...normCases,
+  ...splitCases,
   ...shapeCases,
   ...attentionCases,
   ...trainingCases,

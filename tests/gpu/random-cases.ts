@@ -71,6 +71,25 @@ const networks: Record<string, Family> = {
     }
     return finish(b, x, s);
   },
+  /** Sums that the plan cuts into parts: over features forward and units backward, or over the batch. */
+  'long-sums'(b, s) {
+    const long = s.one([true, false]);
+    const rows = long ? s.between(1024, 1300) : s.between(1, 3);
+    let x = b.input('x', [rows, s.between(1, 3)]);
+    x = activate(b, dense(b, x, 'fc', 4, s.one([true, false])), s.one(SMOOTH));
+    // Weights that are given: a parameter for every product would take long to differentiate.
+    for (const [name, units] of [
+      ['wide', long ? 4 : 4 * s.between(256, 400)],
+      ['narrow', s.between(1, 6)],
+    ] as const) {
+      const features = x.shape[1]!;
+      const weight = b.input(`${name}.given`, [features, units]);
+      const y = b.graph.one('linear', [x, weight], {}, name);
+      const scaled = b.graph.one('scale', [y], { factor: features ** -0.5 }, `${name}.scaled`);
+      x = activate(b, scaled, s.one(SMOOTH));
+    }
+    return finish(b, x, s);
+  },
   conv2d(b, s) {
     const channels = () => s.between(1, 6);
     let x = b.input('x', [s.between(1, 3), s.between(4, 7), s.between(4, 7), channels()]);

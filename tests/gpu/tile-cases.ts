@@ -11,6 +11,7 @@ import { convCases } from './conv-cases.ts';
 import { denseCases } from './dense-cases.ts';
 import { groupedConvCases } from './grouped-conv-cases.ts';
 import { type CaseBuilder, type ParityCase, relative } from './parity-case.ts';
+import { splitCases } from './split-cases.ts';
 
 function finish(b: CaseBuilder, logits: Tensor): Record<string, Tensor> {
   const [batch, classes] = logits.shape as [number, number];
@@ -100,9 +101,9 @@ const SLICED_TILES: readonly Tile[] = [
 ];
 
 /** The dilated ones are among those with groups, which have tiles of their own. */
-const PRODUCTS = [...denseCases, ...convCases, ...groupedConvCases].filter(
+const PRODUCTS = [...denseCases, ...splitCases, ...convCases, ...groupedConvCases].filter(
   ({ name }) =>
-    /^(linear|conv2d)(_grouped)?(\/image|\/blend-.*alpha-(0\/nan|0.3$)|_grad|\/\d+x\d+x\d+)/.test(
+    /^(linear|conv2d)(_grouped)?(_split|\/image|\/blend-.*alpha-(0\/nan|0.3$)|_grad|\/\d+x\d+x\d+)/.test(
       name,
     ) && !/groups-|grouped\/blend/.test(name),
 );

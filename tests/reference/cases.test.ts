@@ -14,8 +14,8 @@ const RENAMING = [
   ...['fold_rows', 'unfold_rows'],
 ];
 
-/** Ops that no graph names: fusion makes them. */
-const FUSED = ['linear_cross_entropy'];
+/** Ops that no graph names: fusion makes them, and the split of long sums. */
+const FUSED = ['linear_cross_entropy', 'sum_parts'];
 
 describe('parity cases', () => {
   it('have names of their own', () => {

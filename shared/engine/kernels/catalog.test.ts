@@ -148,6 +148,13 @@ function evaluation(): TestGraph {
   return t;
 }
 
+/** A product whose sums the plan cuts into parts. */
+function longSums(): TestGraph {
+  const t = new TestGraph();
+  t.one('linear', [t.input('x', 3, 1100), t.weight('w', 1100, 5), t.bias('b', 5)]);
+  return t;
+}
+
 const families = ['software', 'gpu'] as const;
 const all: KernelCall[] = families.flatMap((family) => [
   ...lowerAll(training('adam', false), 3, family),
@@ -155,6 +162,7 @@ const all: KernelCall[] = families.flatMap((family) => [
   ...lowerAll(training('sgd', false), 1, family),
   ...lowerAll(training('sgd', true), 1, family),
   ...lowerAll(evaluation(), 2, family),
+  ...lowerAll(longSums(), 2, family),
   ...lowerAll(sequences('words', true), 2, family),
   ...lowerAll(sequences('floats', false), 1, family),
 ]);

@@ -9,10 +9,12 @@ import { microBatchKernels } from './micro-batches.ts';
 import { normKernels } from './norm.ts';
 import { poolKernels } from './pool.ts';
 import { shapeKernels } from './shape-ops.ts';
+import { sumKernels } from './sum-parts.ts';
 import { trainingKernels } from './training.ts';
 
 export const KERNELS: Readonly<Record<string, Lowering>> = {
   ...denseKernels,
+  ...sumKernels,
   ...convKernels,
   ...poolKernels,
   ...elementwiseKernels,

@@ -3,6 +3,7 @@
  * all pixels of a batch, which no buffer ever holds.
  */
 import type { Window } from './conv-window.ts';
+import { looped } from './dense.ts';
 import type { KernelCall, LoweringContext } from './kernel-call.ts';
 import { MAX_GROUPS } from './kernel-call.ts';
 import type { Tile } from './tiles.ts';
@@ -59,7 +60,7 @@ export function slicedForward(
   const depth4 = w.KH * w.C4 * w.KW;
   const p = product(tile, { rows, columns4: w.O4, depth: 4 * depth4 }, c.replicas);
   return {
-    defines: { ...p.defines, TM: tile.rows },
+    defines: { ...p.defines, TM: tile.rows, LOOPED: looped(c) },
     constants: { ...windowOf(w), ...p.constants, M: rows, C4: w.C4, N4: w.O4, DEPTH4: depth4 },
     grid: p.grid,
   };
@@ -76,7 +77,7 @@ export function slicedGradInput(
   const depth4 = w.KH * w.O4 * w.KW;
   const p = product(tile, { rows, columns4: w.C4, depth: 4 * depth4 }, c.replicas);
   return {
-    defines: { ...p.defines, TM: tile.rows, CHANNELS: 4 },
+    defines: { ...p.defines, TM: tile.rows, LOOPED: looped(c), CHANNELS: 4 },
     constants: { ...windowOf(w), ...p.constants, M: rows, O4: w.O4, K4: w.C4, DEPTH4: depth4 },
     grid: p.grid,
   };

@@ -2,14 +2,16 @@
 import { linearSizes } from '../plan/ops-dense.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { numel } from '../plan/shape.ts';
-import { gradientTarget } from './gradient-target.ts';
+import { partsOf, type SumParts } from '../plan/split-sums.ts';
+import { gradientTarget, partialTarget } from './gradient-target.ts';
 import type { KernelCall, Lowering, LoweringContext } from './kernel-call.ts';
 import { ACTIVATION_CODE, BLEND_CODE, controlConstants, read, write } from './kernel-call.ts';
 import { checkLoop } from './limits.ts';
+import { partDefines } from './sum-parts.ts';
 import { chooseTile, type Tile } from './tiles.ts';
 
 /** Whether a tile is written in a loop: CPU renderers compile that faster, hardware would spill. */
-function looped(c: LoweringContext): number {
+export function looped(c: LoweringContext): number {
   return c.family === 'software' ? 1 : 0;
 }
 
@@ -24,22 +26,30 @@ function tileDefines(tile: Tile, rows: number, columns4: number, c: LoweringCont
   };
 }
 
-/** The shader that a tile runs on, with names and constants of its shape; `depth`: length of the sums. */
+/**
+ * The shader that a tile runs on, with names and constants of its shape.
+ *
+ * @param sum Parts of the sums, in steps of `lanes` numbers.
+ */
 function variant(
   op: string,
   tile: Tile,
-  rows: number,
-  columns4: number,
-  depth: number,
+  { rows, columns4, sum, lanes }: { rows: number; columns4: number; sum: SumParts; lanes: number },
   c: LoweringContext,
 ) {
-  const defines = tileDefines(tile, rows, columns4, c);
-  const size = { WX: tile.wx, WY: tile.wy };
+  const part = partDefines(sum);
+  const defines = { ...tileDefines(tile, rows, columns4, c), ...part.defines };
+  const size = { WX: tile.wx, WY: tile.wy, ...part.constants };
   const { slice } = tile;
   if (slice === undefined) return { shader: op, defines, constants: size };
   // Sizes of workgroup memory follow from the workgroup's, so that they are part of the text.
-  const shared = { ...size, SLICE: slice, CHANNELS: 4, DEPTH_EDGE: depth % slice === 0 ? 0 : 1 };
-  return { shader: `${op}_shared`, defines: { ...defines, ...shared }, constants: {} };
+  const even = (sum.divisor * lanes) % slice === 0;
+  const shared = { WX: tile.wx, WY: tile.wy, SLICE: slice, CHANNELS: 4, DEPTH_EDGE: even ? 0 : 1 };
+  return {
+    shader: `${op}_shared`,
+    defines: { ...defines, ...shared },
+    constants: { ...part.constants },
+  };
 }
 
 function grid(tile: Tile, rows: number, columns4: number, replicas: number): KernelCall['grid'] {
@@ -66,11 +76,18 @@ const linear: Lowering = (d, c) => {
   const y = d.outputs[0]!;
   const { m, k, n } = linearSizes(x, weight);
   const { bias, host, control } = forwardInputs(d);
-  checkLoop('linear', k / 4, 'use fewer input features');
-  const choice = chooseTile({ op: 'linear', rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
+  const sum = partsOf(d.attrs, k / 4);
+  checkLoop('linear', sum.chunk, 'use fewer input features');
+  const choice = chooseTile(
+    {
+      ...{ op: 'linear', rows: m, columns4: n / 4 },
+      ...{ depth: 4 * sum.chunk, repeats: sum.parts },
+    },
+    c,
+  );
   const { tile } = choice;
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
-  const v = variant('linear', tile, m, n / 4, k, c);
+  const v = variant('linear', tile, { rows: m, columns4: n / 4, sum, lanes: 4 }, c);
   return {
     shader: v.shader,
     defines: {
@@ -98,7 +115,7 @@ const linear: Lowering = (d, c) => {
       ...(bias ? [read(bias, c)] : []),
       ...(blend ? [read(host!, c), read(control!, c)] : []),
     ],
-    grid: grid(tile, m, n / 4, c.replicas),
+    grid: grid(tile, m, n / 4, c.replicas * sum.parts),
     choice,
   };
 };
@@ -150,13 +167,17 @@ const linearGradInput: Lowering = (d, c) => {
   const m = dy.padded[0]!;
   const n = dy.padded[1]!;
   const k = numel(weight.padded.slice(0, -1));
-  checkLoop('linear_grad_input', n / 4, 'use fewer output features');
+  const sum = partsOf(d.attrs, n / 4);
+  checkLoop('linear_grad_input', sum.chunk, 'use fewer output features');
   const choice = chooseTile(
-    { op: 'linear_grad_input', rows: m, columns4: k / 4, depth: n, repeats: 1 },
+    {
+      ...{ op: 'linear_grad_input', rows: m, columns4: k / 4 },
+      ...{ depth: 4 * sum.chunk, repeats: sum.parts },
+    },
     c,
   );
   const { tile } = choice;
-  const v = variant('linear_grad_input', tile, m, k / 4, n, c);
+  const v = variant('linear_grad_input', tile, { rows: m, columns4: k / 4, sum, lanes: 4 }, c);
   return {
     shader: v.shader,
     defines: {
@@ -178,7 +199,7 @@ const linearGradInput: Lowering = (d, c) => {
       write(d.outputs[0]!, c),
       ...(saved ? [read(saved, c)] : []),
     ],
-    grid: grid(tile, m, k / 4, c.replicas),
+    grid: grid(tile, m, k / 4, c.replicas * sum.parts),
     choice,
   };
 };
@@ -189,14 +210,18 @@ const linearGradWeight: Lowering = (d, c) => {
   const m = x.padded[0]!;
   const k4 = numel(x.padded.slice(1)) / 4;
   const n4 = dy.padded[1]! / 4;
+  const sum = partsOf(d.attrs, m);
   const choice = chooseTile(
-    { op: 'linear_grad_weight', rows: k4, columns4: n4, depth: m, repeats: 1 },
+    {
+      ...{ op: 'linear_grad_weight', rows: k4, columns4: n4 },
+      ...{ depth: sum.chunk, repeats: sum.parts },
+    },
     c,
   );
   const { tile } = choice;
-  checkLoop('linear_grad_weight', m, 'use a smaller batch');
-  const target = gradientTarget(dw, db, c);
-  const v = variant('linear_grad_weight', tile, k4, n4, m, c);
+  checkLoop('linear_grad_weight', sum.chunk, 'use a smaller batch');
+  const target = sum.parts > 1 ? partialTarget(d, c) : gradientTarget(dw, db, c);
+  const v = variant('linear_grad_weight', tile, { rows: k4, columns4: n4, sum, lanes: 1 }, c);
   return {
     shader: v.shader,
     defines: { TM4: tile.rows, ...v.defines, ...target.defines },
@@ -209,7 +234,7 @@ const linearGradWeight: Lowering = (d, c) => {
       ...target.constants,
     },
     bindings: [read(x, c), read(dy, c), ...target.bindings],
-    grid: grid(tile, k4, n4, c.replicas),
+    grid: grid(tile, k4, n4, c.replicas * sum.parts),
     choice,
   };
 };

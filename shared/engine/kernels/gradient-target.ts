@@ -1,5 +1,5 @@
 /** Where the gradient of a weight and its bias goes. */
-import type { PlannedTensor } from '../plan/plan.ts';
+import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
 import type { KernelCall, LoweringContext } from './kernel-call.ts';
 import { write } from './kernel-call.ts';
@@ -55,5 +55,18 @@ export function gradientTarget(
     defines,
     constants: db ? { ...constants, B_STRIDE: db.replicaStride / LANES } : constants,
     bindings: [write(dw, c), ...(db ? [write(db, c)] : [])],
+  };
+}
+
+/** Where the parts of a weight's gradient go: [parts, K + 1, N], the last row for the bias. */
+export function partialTarget(d: Dispatch, c: LoweringContext): GradientTarget {
+  const partial = d.outputs[0]!;
+  const [, rows, columns] = partial.padded as [number, number, number];
+  const part4 = (rows * columns) / LANES;
+  const bias = Boolean(d.attrs['bias']);
+  return {
+    defines: { BIAS: bias ? 1 : 0, SEPARATE: 0 },
+    constants: { G_STRIDE: part4, ...(bias ? { BIAS_AT: part4 - columns / LANES } : {}) },
+    bindings: [write(partial, c)],
   };
 }

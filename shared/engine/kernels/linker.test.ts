@@ -107,7 +107,7 @@ describe('expanded shaders', () => {
   it('linear, two rows and one vec4 column, with bias and blend', () => {
     const defines = {
       ...{ TM: 2, TN4: 1, BIAS: 1, BLEND: 1, ACT: 1, SLOPE: 0 },
-      ...{ QUAD: 0, LOOPED: 0, ROW_EDGE: 1, COLUMN_EDGE: 0 },
+      ...{ QUAD: 0, LOOPED: 0, ROW_EDGE: 1, COLUMN_EDGE: 0, SPLIT: 0 },
     };
     expect(link('linear.wgsl', SHADERS, defines).code).toMatchSnapshot();
   });

@@ -60,6 +60,11 @@ export const denseOps: Record<string, OpDefinition> = {
       return attrs['bias'] ? [dw, { shape: [n], padded: [stored] }] : [dw];
     },
   },
+  // The parts of the sums of a linear or linear_grad_input node, added up in order, with what was fused
+  // into it: only split-sums.ts makes it. inputs partial [parts, M, N][, bias][, z, control][, saved]
+  sum_parts: {
+    infer: ([partial]) => [{ shape: partial!.shape.slice(1), padded: partial!.padded.slice(1) }],
+  },
 };
 
 /** Rows, inner and outer sizes of a linear op in storage: M = B, K = features, N = outputs. */

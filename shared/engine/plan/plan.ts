@@ -6,6 +6,7 @@ import { fuse } from './fusion.ts';
 import type { Attributes, Graph, ParameterInit, Tensor } from './graph.ts';
 import { planSlots } from './memory-planner.ts';
 import { numel, roundUp, SLICE_ALIGNMENT } from './shape.ts';
+import { splitLongSums } from './split-sums.ts';
 
 /** Where a tensor is: a buffer, an offset and the distance between replicas, in elements. */
 export interface Placement {
@@ -97,6 +98,7 @@ export function makePlan(
 ): Plan {
   const kept = new Set(Object.values(outputs).map((t) => t.aliasOf ?? t.id));
   fuse(graph, kept);
+  splitLongSums(graph);
   const layout = arena
     ? { parameters: [...arena.parameters], elements: arena.elements }
     : layoutParameters(graph);

@@ -19,16 +19,21 @@ export function blendValue(mode: string, z: number, s: number, alpha: number): n
 
 /**
  * Finishes output 0, which holds the bare sums: rows of `padded` numbers of which the first
- * `columns` are real; the rest becomes zero.
+ * `columns` are real; the rest becomes zero. Bias, host and control are the inputs from `next` on.
  */
-export function finishForward(call: ReferenceCall, columns: number, padded: number): void {
+export function finishForward(
+  call: ReferenceCall,
+  columns: number,
+  padded: number,
+  next = 2,
+): void {
   const { attrs } = call.dispatch;
   const y = call.output(0);
-  let next = 2;
-  const bias = attrs['bias'] ? call.input(next++) : null;
+  const bias = attrs['bias'] ? call.input(next) : null;
+  const hostAt = next + (bias ? 1 : 0);
   const mode = attrs['blend'] === undefined ? null : String(attrs['blend']);
-  const host = mode === null ? null : call.input(next);
-  const alpha = mode === null ? 0 : alphaOf(call, next + 1);
+  const host = mode === null ? null : call.input(hostAt);
+  const alpha = mode === null ? 0 : alphaOf(call, hostAt + 1);
   const kind = String(attrs['activation'] ?? 'none');
   for (let row = 0; row < y.length; row += padded) {
     for (let n = 0; n < columns; n++) {
