@@ -16,7 +16,17 @@ export interface Area {
 /** Everything in shared/ that runs on every host. */
 const SHARED = [
   ...['contracts', 'platform', 'resilience', 'nissa', 'engine/*', 'nn', 'models', 'data'],
-  ...['data/presets', 'blueprints', 'tezzeret', 'kasmina', 'tamiyo', 'simic', 'tolaria', 'shaders'],
+  ...[
+    'data/presets',
+    'data/experiment-file',
+    'blueprints',
+    'tezzeret',
+    'kasmina',
+    'tamiyo',
+    'simic',
+    'tolaria',
+    'shaders',
+  ],
   'export',
   'workbench',
 ] as const;
@@ -47,10 +57,16 @@ export const AREAS: readonly Area[] = [
   { name: 'models', files: /^shared\/models\//, may: ['engine/plan', 'nn'] },
   // Pure data that the page shows before a worker is there.
   { name: 'data/presets', files: /^shared\/data\/presets\.ts$/, may: ['contracts'] },
+  // What the page reads an experiment file with, before it asks the worker for anything.
+  {
+    name: 'data/experiment-file',
+    files: /^shared\/data\/(experiment-file|experiment-schema|json-text|closest-word)\.ts$/,
+    may: ['contracts'],
+  },
   {
     name: 'data',
     files: /^shared\/data\//,
-    may: ['data/presets', 'contracts', 'platform', 'resilience'],
+    may: ['data/presets', 'data/experiment-file', 'contracts', 'platform', 'resilience'],
   },
   { name: 'blueprints', files: /^shared\/blueprints\//, may: ['contracts'] },
   {
@@ -137,7 +153,7 @@ export const AREAS: readonly Area[] = [
   {
     name: 'web',
     files: /^web\//,
-    may: ['contracts', 'resilience', 'data/presets', 'blueprints'],
+    may: ['contracts', 'resilience', 'data/presets', 'data/experiment-file', 'blueprints'],
   },
   // What `esper bench` measures; nobody else needs it.
   { name: 'bench', files: /^bench\//, may: ['platform hosts', ...SHARED] },

@@ -4,9 +4,10 @@
  */
 import { create } from 'zustand';
 import { canonicalJson } from '../shared/base/canonical.ts';
-import { dataPaths } from '../shared/contracts/data-paths.ts';
+import { dataPaths, mapDataPaths } from '../shared/contracts/data-paths.ts';
 import type { DroppedFile } from '../shared/contracts/engine-protocol.ts';
 import { type DataSpec, Experiment } from '../shared/contracts/experiment.ts';
+import { parseExperiment } from '../shared/data/experiment-file.ts';
 import { type Validation, validateExperiment } from './experiment-issues.ts';
 import { presetExperiment, presetList } from './presets.ts';
 
@@ -50,14 +51,46 @@ export function openExperiment(experiment: Experiment): void {
   useDraftStore.setState(({ files }) => stateOf(preset?.key ?? 'custom', experiment, files));
 }
 
-/** Uses a dropped table as data: the last column is the label until another is chosen. */
-export function openDataFile(file: DroppedFile): void {
+/**
+ * Replaces the draft by what an experiment file says. The files it reads are known by their names
+ * alone, for the page does not know where they are.
+ *
+ * @throws {InputError} Listing every fault of the file with its line and column.
+ */
+export function openExperimentFile(text: string, fileName: string): void {
+  const experiment = parseExperiment(text, fileName);
+  const last = (path: string) => path.split(/[\\/]/).at(-1) ?? path;
+  const { initialWeights } = experiment;
+  openExperiment({
+    ...experiment,
+    data: mapDataPaths(experiment.data, last),
+    ...(initialWeights === undefined ? {} : { initialWeights: last(initialWeights) }),
+  });
+}
+
+/**
+ * Uses a dropped file: as the one that the draft reads by its name, or else as a table of its own,
+ * whose last column is the label until another is chosen.
+ *
+ * @returns Whether the draft waited for it.
+ */
+export function openDataFile(file: DroppedFile): boolean {
+  const { data: wanted, initialWeights } = useDraftStore.getState().draft;
+  if ([...dataPaths(wanted), initialWeights].includes(file.name)) return keepFile(file);
   const data: DataSpec = Experiment.shape.data.parse({ source: 'csv', train: [file.name] });
   useDraftStore.setState(({ draft }) => {
     const stem = file.name.replace(/\.[^.]*$/, '').replace(/[^a-z0-9._-]+/gi, '-');
     const name = stem.replace(/^[^a-z0-9]+/i, '').slice(0, 64) || 'my-data';
     return stateOf('custom', { ...draft, name, data }, [file]);
   });
+  return false;
+}
+
+function keepFile(file: DroppedFile): true {
+  useDraftStore.setState(({ files }) => ({
+    files: [...files.filter(({ name }) => name !== file.name), file],
+  }));
+  return true;
 }
 
 /** File names the draft's data source reads that were not dropped on this page. */

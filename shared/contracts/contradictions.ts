@@ -1,6 +1,6 @@
 /** Keys of an experiment that are each right and make no sense together. */
 import type { Experiment } from './experiment.ts';
-import { IMAGE_HOSTS } from './host.ts';
+import { IMAGE_HOSTS, readsTokens } from './host.ts';
 
 export interface Contradiction {
   /** Where the file says it. */
@@ -37,19 +37,19 @@ export function contradictions({ data, host }: Experiment): Contradiction[] {
       field: 'host.kind',
     });
   }
-  if (host.kind === 'gpt') {
-    if (host.channels % (4 * host.heads) !== 0) {
-      faults.push({
-        path: ['host', 'channels'],
-        message: `"host.channels" is ${host.channels}, must be a multiple of ${4 * host.heads}, four times "host.heads"`,
-        plain: `Must be a multiple of ${4 * host.heads}: four for each head`,
-        field: 'host.channels',
-      });
-    }
+  if (host.kind === 'gpt' && host.channels % (4 * host.heads) !== 0) {
+    faults.push({
+      path: ['host', 'channels'],
+      message: `"host.channels" is ${host.channels}, must be a multiple of ${4 * host.heads}, four times "host.heads"`,
+      plain: `Must be a multiple of ${4 * host.heads}: four for each head`,
+      field: 'host.channels',
+    });
+  }
+  if (readsTokens(host)) {
     if ([...numbers, 'glyphs'].includes(data.source)) {
       faults.push({
         path: ['host', 'kind'],
-        message: `"host.kind" is "gpt" and rows of "${data.source}" are no tokens; use "data.source": "motifs", files of whole numbers, or another host`,
+        message: `"host.kind" is "${host.kind}" of tokens and rows of "${data.source}" are no tokens; use "data.source": "motifs", files of whole numbers, or another host`,
         plain: 'Reads tokens, and these rows are none',
         field: 'host.kind',
       });
@@ -60,7 +60,7 @@ export function contradictions({ data, host }: Experiment): Contradiction[] {
       faults.push({
         path: ['data', 'scaling'],
         message:
-          '"data.scaling" would make fractions of the tokens a "gpt" reads; set it to "none"',
+          '"data.scaling" would make fractions of the tokens the host reads; set it to "none"',
         plain: 'Reads tokens, and these rows are scaled',
         field: 'host.kind',
       });

@@ -1,8 +1,9 @@
 /** The networks a run can start from. shared/models builds them; docs/models.md explains them. */
 import { z } from 'zod';
+import { Activation } from './activation.ts';
+import { HostLayerSpec } from './host-layers.ts';
 
-export const Activation = z.enum(['relu', 'tanh', 'sigmoid', 'gelu', 'leaky_relu', 'silu']);
-export type Activation = z.infer<typeof Activation>;
+export { Activation };
 
 const width = z.number().int().min(1).max(4096);
 const channels = z.number().int().min(1).max(1024);
@@ -113,8 +114,43 @@ export const HostSpec = z.discriminatedUnion('kind', [
     activation: Activation.default('gelu'),
     dropout,
   }),
+  z.strictObject({
+    kind: z.literal('layers'),
+    layers: z
+      .array(HostLayerSpec)
+      .min(1)
+      .max(256)
+      .describe('From the rows to the logits; the last one has as many units as there are classes'),
+  }),
 ]);
 export type HostSpec = z.infer<typeof HostSpec>;
 
 /** Kinds of host that read rows as images. */
 export const IMAGE_HOSTS: readonly string[] = ['cnn', 'lenet', 'vgg', 'resnet'];
+
+/** Whether a host looks its rows up in a table of tokens. */
+export function readsTokens(host: HostSpec): boolean {
+  return host.kind === 'gpt' || (host.kind === 'layers' && host.layers[0]?.kind === 'embedding');
+}
+
+/** Number of tokens that a host knows; null: it reads none. */
+export function vocabularyOf(host: HostSpec, classes: number): number | null {
+  if (host.kind === 'gpt') return host.vocabulary ?? classes;
+  const first = host.kind === 'layers' ? host.layers[0] : null;
+  return first?.kind === 'embedding' ? (first.vocabulary ?? classes) : null;
+}
+
+/** The activation that seeds of a host have: its own, or the first of its list of layers. */
+export function activationOf(host: HostSpec): Activation {
+  if (host.kind !== 'layers') return host.activation;
+  return firstActivation(host.layers) ?? 'relu';
+}
+
+function firstActivation(layers: readonly HostLayerSpec[]): Activation | null {
+  for (const layer of layers) {
+    if (layer.kind === 'activation') return layer.activation;
+    const inside = layer.kind === 'residual' ? firstActivation(layer.body) : null;
+    if (inside) return inside;
+  }
+  return null;
+}

@@ -31,23 +31,28 @@ function dropSafeIntegerBounds({ jsonSchema }: { jsonSchema: z.core.JSONSchema.B
 
 /** Schemas that apply at `path` of `value`; several where alternatives fit. */
 function schemasAt(path: readonly PropertyKey[], value: unknown): JsonSchema[] {
-  let schemas = alternatives(experimentJsonSchema(), value);
+  const root = experimentJsonSchema();
+  let schemas = alternatives(root, value, root);
   let current = value;
   for (const key of path) {
     current = isRecord(current) || Array.isArray(current) ? Reflect.get(current, key) : undefined;
     schemas = schemas.flatMap((schema) => {
       const next = typeof key === 'number' ? schema.items : schema.properties?.[String(key)];
-      return typeof next === 'object' ? alternatives(next, current) : [];
+      return typeof next === 'object' ? alternatives(next, current, root) : [];
     });
   }
   return schemas;
 }
 
 /** The branches of a union whose fixed keys (`source`, `kind`) agree with `value`. */
-function alternatives(schema: JsonSchema, value: unknown): JsonSchema[] {
+function alternatives(schema: JsonSchema, value: unknown, root: JsonSchema): JsonSchema[] {
+  const name =
+    typeof schema['$ref'] === 'string' ? /^#\/\$defs\/(.+)$/.exec(schema['$ref'])?.[1] : null;
+  const named = name ? (root['$defs'] as Record<string, JsonSchema>)[name] : null;
+  if (named) return alternatives(named, value, root);
   const branches = schema.oneOf ?? schema.anyOf;
   if (!branches) return [schema];
-  const inner = branches.flatMap((branch) => alternatives(branch, value));
+  const inner = branches.flatMap((branch) => alternatives(branch, value, root));
   const fitting = inner.filter((branch) =>
     Object.entries(branch.properties ?? {}).every(([key, property]) => {
       const given = isRecord(value) ? value[key] : undefined;

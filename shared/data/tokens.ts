@@ -1,6 +1,7 @@
 /** Rows of tokens, for hosts that look them up in a table. */
 import { InputError } from '../base/errors.ts';
 import type { Experiment } from '../contracts/experiment.ts';
+import { vocabularyOf } from '../contracts/host.ts';
 import type { Dataset } from './dataset.ts';
 
 /**
@@ -9,14 +10,14 @@ import type { Dataset } from './dataset.ts';
  * @throws {InputError} Naming the row, if the host reads tokens and a value is none.
  */
 export function checkTokens({ host }: Pick<Experiment, 'host'>, dataset: Dataset): void {
-  if (host.kind !== 'gpt') return;
-  const vocabulary = host.vocabulary ?? dataset.classes.length;
+  const vocabulary = vocabularyOf(host, dataset.classes.length);
+  if (vocabulary === null) return;
   for (const split of ['train', 'validation', 'test'] as const) {
     const { x } = dataset[split];
     const i = x.findIndex((v) => !(Number.isInteger(v) && v >= 0 && v < vocabulary));
     if (i === -1) continue;
     throw new InputError(
-      `Cannot read ${split} row ${Math.floor(i / dataset.features)} of "${dataset.name}" as tokens: value ${i % dataset.features} is ${x[i]}, must be a whole number from 0 to ${vocabulary - 1}; set "host.vocabulary" to the number of tokens`,
+      `Cannot read ${split} row ${Math.floor(i / dataset.features)} of "${dataset.name}" as tokens: value ${i % dataset.features} is ${x[i]}, must be a whole number from 0 to ${vocabulary - 1}; set "vocabulary" of the host to the number of tokens`,
     );
   }
 }

@@ -35,6 +35,8 @@ export function isGrowable(layer: HostLayer): layer is GrowableLayer {
 
 /** Whether a layer could be one. */
 export function canGrow(layer: HostLayer): layer is GrowableLayer {
+  // To a seed a convolution is one window without gaps over all channels.
+  if (layer.kind === 'conv2d') return (layer.dilation ?? 1) === 1 && (layer.groups ?? 1) === 1;
   return (GROWABLE_KINDS as readonly string[]).includes(layer.kind);
 }
 

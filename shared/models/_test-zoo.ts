@@ -36,4 +36,47 @@ export const ZOO: readonly ZooModel[] = [
     { kind: 'gpt', depth: 1, heads: 1, channels: 8, tied: false, vocabulary: 6 },
     [5],
   ),
+  model(
+    'custom-images',
+    {
+      kind: 'layers',
+      layers: [
+        { kind: 'conv2d', channels: 8, kernelSize: 3, padding: 2, dilation: 2, bias: false },
+        { kind: 'group-norm', groups: 2 },
+        { kind: 'activation', activation: 'silu' },
+        {
+          kind: 'residual',
+          body: [
+            { kind: 'conv2d', channels: 8, kernelSize: 3, padding: 1, stride: 2, groups: 8 },
+            { kind: 'conv2d', channels: 6, kernelSize: 1 },
+            { kind: 'batch-norm' },
+          ],
+          shortcut: [{ kind: 'conv2d', name: 'shortcut', channels: 6, kernelSize: 1, stride: 2 }],
+        },
+        { kind: 'flatten' },
+        { kind: 'activation', activation: 'tanh' },
+        { kind: 'linear', units: 7 },
+        { kind: 'dropout', rate: 0.1 },
+        { kind: 'linear', name: 'head', units: 'classes' },
+      ],
+    },
+    [6, 6, 2],
+  ),
+  model(
+    'custom-signals',
+    {
+      kind: 'layers',
+      layers: [
+        { kind: 'reshape', shape: [12, 1] },
+        { kind: 'conv1d', channels: 8, kernelSize: 5, stride: 2, padding: 2 },
+        { kind: 'layer-norm' },
+        { kind: 'residual', body: [{ kind: 'attention', heads: 2 }] },
+        { kind: 'linear', units: 5 },
+        { kind: 'activation', activation: 'relu' },
+        { kind: 'global-pool' },
+        { kind: 'linear', units: 'classes' },
+      ],
+    },
+    [12],
+  ),
 ];

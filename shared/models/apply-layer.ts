@@ -1,12 +1,13 @@
 /** The nodes of each kind of layer. */
 import { streamOf } from '../base/random.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
-import { activation, conv2d, linear } from '../nn/layers.ts';
-import { batchNorm, layerNorm } from '../nn/norm-layers.ts';
+import { activation, conv1d, conv2d, linear, reshape } from '../nn/layers.ts';
+import { batchNorm, groupNorm, layerNorm } from '../nn/norm-layers.ts';
 import {
   attentionOf,
   embedding,
   lastPosition,
+  meanPositions,
   positions,
   positionwise,
   tiedLinear,
@@ -55,8 +56,12 @@ export function applyLayer(
       return layer.positionwise ? positionwise(graph, x, name, map) : map(x);
     }
     case 'conv2d': {
-      const { bias = true, channels, kernelSize, name, padding, stride } = layer;
-      return conv2d(graph, x, name, channels, kernelSize, { stride, padding }, { bias });
+      const { bias = true, channels, kernelSize, name, ...window } = layer;
+      return conv2d(graph, x, name, channels, kernelSize, window, { bias });
+    }
+    case 'conv1d': {
+      const { bias, channels, kernelSize, name, ...window } = layer;
+      return conv1d(graph, x, name, channels, kernelSize, window, { bias });
     }
     case 'activation':
       return activation(graph, x, layer.activation);
@@ -76,6 +81,10 @@ export function applyLayer(
       return batchNorm(graph, x, layer.name, { mode: statistics });
     case 'layer-norm':
       return layerNorm(graph, x, layer.name);
+    case 'group-norm':
+      return groupNorm(graph, x, layer.name, layer.groups);
+    case 'reshape':
+      return reshape(graph, x, layer.shape);
     case 'embedding':
       return embedding(graph, x, layer.name, layer.vocabulary, layer.channels);
     case 'positions':
@@ -84,6 +93,8 @@ export function applyLayer(
       return attentionOf(graph, x, layer.name, layer);
     case 'last-position':
       return lastPosition(graph, x);
+    case 'mean-positions':
+      return meanPositions(graph, x);
     case 'keep':
       kept.set(layer.as, x);
       return x;

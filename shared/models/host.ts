@@ -2,6 +2,7 @@
  * The built-in hosts: from what an experiment says to a list of layers. Linear and Conv2d layers can
  * carry seed slots, and others that are asked to; see kasmina/wrap.ts.
  */
+import { type CustomSpec, customLayers } from './custom.ts';
 import { denseLayers } from './dense.ts';
 import { type GptSpec, gpt } from './gpt.ts';
 import { ImageSize } from './image-size.ts';
@@ -29,7 +30,7 @@ export interface CnnSpec {
   dropout: number;
 }
 
-export type ModelSpec = MlpSpec | CnnSpec | LenetSpec | VggSpec | ResnetSpec | GptSpec;
+export type ModelSpec = MlpSpec | CnnSpec | LenetSpec | VggSpec | ResnetSpec | GptSpec | CustomSpec;
 
 /**
  * A host as data, residual blocks and all.
@@ -56,6 +57,8 @@ export function describeHost(
       return resnet(spec, input, classes);
     case 'gpt':
       return gpt(spec, input, classes);
+    case 'layers':
+      return customLayers(spec, input, classes);
   }
 }
 

@@ -31,9 +31,25 @@ export type HostLayer =
       kernelSize: number;
       stride: number;
       padding: number;
+      /** @default {1} */
+      dilation?: number;
+      /** A seed sees the layer as one window over all channels: one with groups carries none. @default {1} */
+      groups?: number;
       /** @default {true} */
       bias?: boolean;
     })
+  /** Over the positions of [B, T, C]. */
+  | {
+      kind: 'conv1d';
+      name: string;
+      channels: number;
+      kernelSize: number;
+      stride: number;
+      padding: number;
+      dilation: number;
+      groups: number;
+      bias: boolean;
+    }
   | { kind: 'activation'; activation: HostActivation }
   | {
       kind: 'pool';
@@ -47,6 +63,9 @@ export type HostLayer =
   | { kind: 'dropout'; name: string; rate: number }
   | (Growable & { kind: 'batch-norm' })
   | (Growable & { kind: 'layer-norm' })
+  | { kind: 'group-norm'; name: string; groups: number }
+  /** The same numbers, each row in another shape. */
+  | { kind: 'reshape'; shape: readonly number[] }
   /** Tokens [B, T] to [B, T, channels]. */
   | { kind: 'embedding'; name: string; vocabulary: number; channels: number }
   /** Adds a learned vector to each position. */
@@ -55,6 +74,8 @@ export type HostLayer =
   | (Growable & { kind: 'attention'; heads: number; causal: boolean })
   /** [B, T, C] to [B, C]. */
   | { kind: 'last-position' }
+  /** Their mean, [B, T, C] to [B, C]. */
+  | { kind: 'mean-positions' }
   /** Remembers the activation under a name. */
   | { kind: 'keep'; as: string }
   /** Goes on with a remembered one. */

@@ -6,6 +6,7 @@ import { libraryNamesFor } from '../blueprints/library.ts';
 import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
+import { activationOf } from '../contracts/host.ts';
 import type { PolicyKnowledge } from '../contracts/knowledge.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
@@ -220,6 +221,6 @@ async function logTwins(
 /** The blueprints a policy may choose from, where the experiment leaves it to the host. */
 function withBlueprints(experiment: Experiment): Experiment {
   if (experiment.growth.blueprints) return experiment;
-  const blueprints = libraryNamesFor(experiment.host.activation);
+  const blueprints = libraryNamesFor(activationOf(experiment.host));
   return { ...experiment, growth: { ...experiment.growth, blueprints } };
 }

@@ -8,7 +8,7 @@ const ROWS = Array.from({ length: 120 }, (_, i) => {
 });
 
 async function choose(page: Page, name: string, lines: readonly string[]): Promise<void> {
-  await page.getByLabel('Own data, a CSV file').setInputFiles({
+  await page.getByLabel('Own data, a CSV file, or an experiment file').setInputFiles({
     name,
     mimeType: 'text/csv',
     buffer: Buffer.from(`${lines.join('\n')}\n`),
@@ -64,4 +64,43 @@ test('names file, line and value of a number that is none', async ({ dashboard, 
   await page.getByLabel('Batch').fill('16');
   await dashboard.start.click();
   await expect(dashboard.notices).toContainText('Cannot read nan.csv:5, column "x": "NaN" is not');
+});
+
+test('opens an experiment file with a host of layers, and trains it', async ({
+  dashboard,
+  page,
+}, info) => {
+  await dashboard.open();
+  const field = page.getByLabel('Own data, a CSV file, or an experiment file');
+  const host = {
+    kind: 'layers',
+    layers: [
+      { kind: 'linear', name: 'first', units: 8 },
+      { kind: 'activation', activation: 'tanh' },
+      { kind: 'linear', units: 'classes' },
+    ],
+  };
+  const data = { source: 'csv', train: 'mine/compass.csv', label: 'side' };
+  const experiment = { name: 'mine', steps: 150, batchSize: 16, data, host };
+  const json = (value: object) => ({
+    name: 'mine.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(JSON.stringify(value)),
+  });
+  await field.setInputFiles(
+    json({ ...experiment, host: { ...host, layers: [{ kind: 'linaer' }] } }),
+  );
+  await expect(dashboard.messages).toContainText('did you mean "linear"?');
+  await field.setInputFiles(json(experiment));
+  await expect(dashboard.messages).toContainText('The settings are those of mine.json now');
+  await expect(page.getByText('This experiment reads compass.csv')).toBeVisible();
+  await page.getByText('3 layers').click();
+  await expect(page.getByLabel('Layers of the host')).toContainText('linear first: 8');
+  await choose(page, 'compass.csv', ['x,y,side', ...ROWS]);
+  await expect(dashboard.messages).toContainText('compass.csv is there now');
+  await info.attach('page.png', { body: await page.screenshot(), contentType: 'image/png' });
+  await dashboard.start.click();
+  const { testAccuracy } = await dashboard.waitForEnd();
+  expect(testAccuracy).toBeGreaterThan(0.9);
+  await expect(dashboard.slot('first')).toBeVisible();
 });

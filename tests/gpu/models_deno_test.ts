@@ -26,7 +26,7 @@ const zoo = (name: string) => ZOO.find((m) => m.name === name)!;
 /** Every layer that can be a Kasmina layer. */
 const EVERY = ['*'];
 
-for (const name of ['resnet8', 'gpt']) {
+for (const name of ['resnet8', 'gpt', 'custom-images', 'custom-signals']) {
   Deno.test(`models/${name}: wrapped layers change no output bit`, options, async () => {
     // Adam would blow gradients that are zero but for rounding up to whole steps.
     const optimizer = { kind: 'sgd', learningRate: 0.05 } as const;

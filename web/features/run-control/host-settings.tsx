@@ -3,6 +3,7 @@ import { Activation, Experiment, type HostSpec } from '../../../shared/contracts
 import { editDraft, useDraftStore } from '../../draft-store.ts';
 import { issueFor } from '../../experiment-issues.ts';
 import { NumberField, SelectField, TextValueField } from '../../ui/field.tsx';
+import { layerLines } from './layer-text.ts';
 import styles from './run-control.module.css';
 
 const formatList = (values: readonly number[]): string =>
@@ -25,6 +26,9 @@ const KINDS: readonly { value: HostSpec['kind']; label: string }[] = [
   { value: 'resnet', label: 'ResNet' },
   { value: 'gpt', label: 'GPT' },
 ];
+
+/** Only offered to a draft that came with one: a list of layers is written in a file. */
+const LAYERS = { value: 'layers', label: 'Layers of the file' } as const;
 
 type HostOf<K extends HostSpec['kind']> = Extract<HostSpec, { kind: K }>;
 
@@ -77,6 +81,25 @@ function GptSettings({ host }: { host: HostOf<'gpt'> }) {
   );
 }
 
+function LayerList({ host }: { host: HostOf<'layers'> }) {
+  const issues = useDraftStore((s) => s.validation.issues);
+  const issue = issueFor(issues, 'host.layers');
+  return (
+    <details className={styles['more']} open={issue !== null}>
+      <summary>{host.layers.length} layers</summary>
+      <ol className={styles['layers']} aria-label="Layers of the host">
+        {layerLines(host.layers).map(({ depth, text }, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the list only changes as a whole
+          <li key={i} style={{ paddingInlineStart: `${depth * 12}px` }}>
+            {text}
+          </li>
+        ))}
+      </ol>
+      {issue !== null && <p className={styles['missing']}>{issue}</p>}
+    </details>
+  );
+}
+
 export function HostSettings() {
   const host = useDraftStore((s) => s.draft.host);
   const issues = useDraftStore((s) => s.validation.issues);
@@ -97,16 +120,18 @@ export function HostSettings() {
         <SelectField
           label="Kind"
           value={host.kind}
-          options={KINDS}
+          options={host.kind === 'layers' ? [...KINDS, LAYERS] : KINDS}
           issue={issueFor(issues, 'host.kind')}
           onChange={(kind) => editHost(Experiment.shape.host.parse({ kind }))}
         />
-        <SelectField
-          label="Activation"
-          value={host.activation}
-          options={Activation.options.map((value) => ({ value, label: value }))}
-          onChange={(activation) => editHost({ ...host, activation })}
-        />
+        {host.kind !== 'layers' && (
+          <SelectField
+            label="Activation"
+            value={host.activation}
+            options={Activation.options.map((value) => ({ value, label: value }))}
+            onChange={(activation) => editHost({ ...host, activation })}
+          />
+        )}
       </div>
       {host.kind === 'cnn' && widths('channels', 'Channels of each block', host.channels)}
       {host.kind === 'lenet' && widths('channels', 'Channels of the convolutions', host.channels)}
@@ -123,6 +148,7 @@ export function HostSettings() {
       )}
       {host.kind === 'resnet' && <ResnetSettings host={host} />}
       {host.kind === 'gpt' && <GptSettings host={host} />}
+      {host.kind === 'layers' && <LayerList host={host} />}
       {'hidden' in host && widths('hidden', 'Hidden widths', host.hidden)}
     </fieldset>
   );
