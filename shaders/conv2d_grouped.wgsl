@@ -8,7 +8,8 @@
 //            stored in multiples of 4; STRIPS = B OH PER_ROW pieces of output rows
 // Grid       one invocation per strip of TX pixels of a row and vec4 of O, in a line; z: replica
 // Reference  shared/engine/reference/conv.ts conv2d(); sums run over ky, c (with MODE 1 vec4s of c),
-//            kx and the vec4 in order; TX changes no sum
+//            kx and the vec4 in order
+// Tile       shared/engine/kernels/conv-tiles.ts: TX and WX; they change no sum
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 // @include lib/grouped_window.wgsl
@@ -35,13 +36,13 @@ override ALPHA: u32 = 0u;
 @group(0) @binding(${4 + BIAS}) var<storage, read> control: array<u32>;
 //% end
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WX)
 fn conv2d_grouped(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = (group.y * groups.x + group.x) * WX + lane;
   let replica = group.z;
   if (index >= STRIPS * O4) { return; }
   let n = index % O4;

@@ -8,7 +8,8 @@
 //            multiples of 4; STRIPS = B H PER_ROW pieces of input rows
 // Grid       one invocation per strip of TX pixels of a row and vec4 of C, in a line; z: replica
 // Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, o (with MODE 1 vec4s
-//            of o), kx and the vec4 in order; TX changes no sum
+//            of o), kx and the vec4 in order
+// Tile       shared/engine/kernels/conv-tiles.ts: TX and WX; they change no sum
 // @include lib/activation.wgsl
 // @include lib/grouped_window.wgsl
 
@@ -30,13 +31,13 @@ override DX_STRIDE: u32; // vec4s between replicas of dx and saved
 @group(0) @binding(3) var<storage, read> saved: array<vec4f>;    // [R, B, H, W, C]
 //% end
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WX)
 fn conv2d_grouped_grad_input(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = (group.y * groups.x + group.x) * WX + lane;
   let replica = group.z;
   if (index >= STRIPS * C4) { return; }
   let n = index % C4;

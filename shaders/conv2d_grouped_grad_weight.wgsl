@@ -9,6 +9,7 @@
 // Grid       one invocation per ky, TAPS neighbouring kx, c (with MODE 1 vec4 of c) and vec4 of O, in a
 //            line; z: replica and part
 // Reference  shared/engine/reference/conv.ts conv2dGradWeight(); sums run over the pixels in order
+// Tile       shared/engine/kernels/conv-tiles.ts: TAPS and WX; they change no sum
 // @include lib/grouped_window.wgsl
 
 override B: u32;
@@ -45,13 +46,13 @@ fn tapped(row_at: u32, row_in: bool, ix: u32, first: First) -> vec4f {
   return select(vec4f(0.0), v, row_in & (ix < W));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WX)
 fn conv2d_grouped_grad_weight(
   @builtin(local_invocation_index) lane: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let index = (group.y * groups.x + group.x) * WX + lane;
   let spans = (KW + ${TAPS - 1}u) / ${TAPS}u;
   if (index >= KH * spans * DEPTH * O4) { return; }
   let replica = group.z / PARTS;

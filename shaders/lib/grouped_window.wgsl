@@ -1,6 +1,7 @@
 // What the convolutions with groups share. MODE: 0 the lanes of a vec4 may lie in different groups,
 // which are read number by number; 1 groups are whole vec4s; 2 depthwise with one output a channel.
 
+override WX: u32 = 64u;
 override H: u32;
 override W: u32;
 override C4: u32;        // vec4s in a pixel of the input

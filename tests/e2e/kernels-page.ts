@@ -1,6 +1,7 @@
 /**
- * The page of kernels.html: runs every parity case, or with ?tiles every tile, and shows and
- * publishes the verdicts.
+ * The page of kernels.html: runs every parity case, or what its address asks for, and shows and
+ * publishes the verdicts. ?tiles: every other tile; ?sliced: tiles in workgroup memory; ?random: drawn
+ * shapes.
  */
 
 import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
@@ -9,6 +10,7 @@ import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
 import { CASES } from '../gpu/cases.ts';
 import type { ParityCase } from '../gpu/parity-case.ts';
+import { fewRandomCases } from '../gpu/random-cases.ts';
 import { firstDifference, runCase, type Verdict } from '../gpu/run-case.ts';
 import {
   FEW_SLICED_CASES,
@@ -43,27 +45,35 @@ function show(verdict: Verdict): void {
   document.querySelector('#verdicts')?.append(row);
 }
 
-/**
- * Every other tile of every kernel, those with subgroups included, and those with workgroup memory that
- * only hardware is offered: the default's bits.
- */
-async function runTiles(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
-  const compare = async (tuner: TileSource, c: ParityCase, variant: string) => {
-    const { device, adapter, quads } = backend;
-    const other = new GpuBackend(device, adapter, { quads, tuner });
-    const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
-    add({
-      ...{ name: `${c.name}/${variant}`, ok: name === null, deviation: 0, limit: null },
-      failures: name === null ? [] : [`${name}: other bits than with the default tile`],
-    });
+/** Runs a case with the tiles of `tuner`: they must give the bits of the defaults. */
+async function compare(
+  backend: GpuBackend,
+  tuner: TileSource,
+  c: ParityCase,
+  variant: string,
+): Promise<Verdict> {
+  const { device, adapter, quads } = backend;
+  const other = new GpuBackend(device, adapter, { quads, tuner });
+  const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
+  return {
+    ...{ name: `${c.name}/${variant}`, ok: name === null, deviation: 0, limit: null },
+    failures: name === null ? [] : [`${name}: other bits than with the default tile`],
   };
+}
+
+/** Every other tile of every kernel, those with subgroups included. */
+async function runTiles(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
   for (let index = 1; index <= OTHERS.software; index++) {
     const tuner = new FixedCandidate(index);
-    for (const c of TILE_CASES) await compare(tuner, c, `candidate-${index}`);
+    for (const c of TILE_CASES) add(await compare(backend, tuner, c, `candidate-${index}`));
   }
+}
+
+/** Tiles in workgroup memory, which only hardware is offered. */
+async function runSliced(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
   for (const [index, { tile, cases }] of FEW_SLICED_CASES.entries()) {
     const tuner = new FixedTile(tile);
-    for (const c of cases) await compare(tuner, c, `sliced-${index}`);
+    for (const c of cases) add(await compare(backend, tuner, c, `sliced-${index}`));
   }
 }
 
@@ -78,8 +88,13 @@ async function run(): Promise<KernelReport> {
     show(verdict);
     verdicts.push(verdict);
   };
-  if (location.search === '?tiles') await runTiles(backend, add);
-  else for (const parityCase of CASES) add(await runCase(backend, parityCase));
+  const asked = location.search;
+  if (asked === '?tiles') await runTiles(backend, add);
+  else if (asked === '?sliced') await runSliced(backend, add);
+  else {
+    const cases = asked === '?random' ? fewRandomCases : CASES;
+    for (const parityCase of cases) add(await runCase(backend, parityCase));
+  }
   const report = {
     adapter: backend.adapter,
     verdicts,

@@ -7,6 +7,7 @@ import { expect, type Page, type TestInfo, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
 import { wgslText } from '../../vite.config.ts';
 import { CASES } from '../gpu/cases.ts';
+import { fewRandomCases } from '../gpu/random-cases.ts';
 import { FEW_SLICED_CASES, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
 import type { KernelReport } from './kernels-page.ts';
 
@@ -58,7 +59,15 @@ test('every kernel agrees with the reference', async ({ page }, testInfo) => {
 
 test('every tile of a kernel gives the same bits', async ({ page }, testInfo) => {
   const report = await reportOf(page, testInfo, '?tiles');
-  expect(report.verdicts).toHaveLength(
-    TILE_CASES.length * OTHERS.software + FEW_SLICED_CASES.flatMap((s) => s.cases).length,
-  );
+  expect(report.verdicts).toHaveLength(TILE_CASES.length * OTHERS.software);
+});
+
+test('tiles in workgroup memory give the same bits', async ({ page }, testInfo) => {
+  const report = await reportOf(page, testInfo, '?sliced');
+  expect(report.verdicts).toHaveLength(FEW_SLICED_CASES.flatMap((s) => s.cases).length);
+});
+
+test('every kernel agrees with the reference on drawn shapes', async ({ page }, testInfo) => {
+  const report = await reportOf(page, testInfo, '?random');
+  expect(report.verdicts.map((v) => v.name)).toEqual(fewRandomCases.map((c) => c.name));
 });

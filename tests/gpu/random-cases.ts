@@ -335,3 +335,8 @@ const cases = (families: Record<string, Family>, draws: number, more: Partial<Pa
 export const randomNetworks = cases(networks, 3, { buffers: ['gradients'] });
 
 export const randomCases: readonly ParityCase[] = [...randomNetworks, ...cases(others, 3, {})];
+
+/** One draw of each family, of one replica: for renderers that take long to compile. */
+export const fewRandomCases: readonly ParityCase[] = randomCases
+  .filter(({ name }) => name.endsWith('/0'))
+  .map((c) => ({ ...c, seeds: [1], twins: false }));

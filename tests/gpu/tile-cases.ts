@@ -47,6 +47,20 @@ function conv(
   return b.graph.one('activation', [y], { kind: 'tanh' }, `${name}.tanh`);
 }
 
+/** 3 x 3, with groups. */
+function grouped(
+  b: CaseBuilder,
+  x: Tensor,
+  name: string,
+  channels: number,
+  groups: number,
+): Tensor {
+  const weight = b.weight(`${name}.weight`, [3, 3, x.shape[3]! / groups, channels], 0, 1);
+  const inputs = [x, weight, b.bias(`${name}.bias`, channels)];
+  const y = b.graph.one('conv2d', inputs, { stride: 1, padding: 1, groups }, name);
+  return b.graph.one('activation', [y], { kind: 'tanh' }, `${name}.tanh`);
+}
+
 const network = (name: string, build: ParityCase['build']): ParityCase => ({
   name: `tiles/${name}`,
   tolerance: relative(128),
@@ -70,6 +84,12 @@ export const TILE_CASES: readonly ParityCase[] = [
     const c2 = conv(b, c1, 'conv2', 17, [3, 3], 2);
     const c3 = conv(b, c2, 'conv3', 9, [1, 1], 1, 0);
     return finish(b, dense(b, conv(b, c3, 'conv4', 6, [2, 7], 1, 3), 'fc', 3));
+  }),
+  // Groups: one channel each, whole vec4s, and lanes of a vec4 in different groups.
+  network('grouped', (b) => {
+    const c1 = grouped(b, b.input('x', [2, 7, 9, 6]), 'depthwise', 6, 6);
+    const c2 = grouped(b, conv(b, c1, 'pointwise', 8, [1, 1], 1, 0), 'vectors', 8, 2);
+    return finish(b, dense(b, grouped(b, c2, 'apart', 12, 4), 'fc', 3));
   }),
   // The loss in the epilogue of the layer of scores.
   network('scores', (b) => {

@@ -3,14 +3,7 @@ import { convGeometry } from '../plan/conv-geometry.ts';
 import { numberAttr } from '../plan/op-definition.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { LANES } from '../plan/shape.ts';
-import { stripLength } from './conv-tiles.ts';
-import {
-  MAX_TAPS,
-  type Shape4,
-  unrolledTaps,
-  type Window,
-  windowConstants,
-} from './conv-window.ts';
+import { type Shape4, unrolledTaps, type Window, windowConstants } from './conv-window.ts';
 import { forwardInputs } from './dense.ts';
 import type { Lowering, LoweringContext } from './kernel-call.ts';
 import {
@@ -21,7 +14,8 @@ import {
   read,
   write,
 } from './kernel-call.ts';
-import { checkLoop, LINE_SIZE } from './limits.ts';
+import { checkLoop } from './limits.ts';
+import { chooseTile } from './tiles.ts';
 
 /** Codes of MODE in shaders/lib/grouped_window.wgsl. */
 const MODE = { apart: 0, vectors: 1, depthwise: 2 } as const;
@@ -42,14 +36,21 @@ function groupsOf(d: Dispatch, inputs: number, outputs: number) {
 }
 
 /** Pieces of the rows of an image, one invocation for each and every vec4 of channels. */
-function strips(width: number, lines: number, columns4: number, c: LoweringContext) {
-  const length = stripLength(width, c.family === 'gpu' ? 4 : 8);
+function strips(
+  op: 'conv2d_grouped' | 'conv2d_grouped_grad_input',
+  size: { width: number; lines: number; columns4: number; depth: number; taps: number },
+  c: LoweringContext,
+) {
+  const { width, lines, columns4, depth, taps } = size;
+  const choice = chooseTile({ op, rows: width, columns4, depth, repeats: lines, taps }, c);
+  const { rows: length, wx } = choice.tile;
   const perRow = Math.ceil(width / length);
   const total = lines * perRow;
   return {
     length,
-    constants: { STRIPS: total, PER_ROW: perRow },
-    grid: [...lineGrid(total * columns4, LINE_SIZE), c.replicas] as [number, number, number],
+    constants: { WX: wx, STRIPS: total, PER_ROW: perRow },
+    grid: [...lineGrid(total * columns4, wx), c.replicas] as [number, number, number],
+    choice,
   };
 }
 
@@ -66,7 +67,8 @@ export const groupedConv2d: Lowering = (d, c) => {
   const g = groupsOf(d, x.shape[3]!, weight.shape[3]!);
   const depth = g.depth(g.constants.CG);
   checkTaps('conv2d', w, depth);
-  const s = strips(w.OW, x.padded[0]! * w.OH, w.O4, c);
+  const size = { width: w.OW, lines: x.padded[0]! * w.OH, columns4: w.O4 };
+  const s = strips('conv2d_grouped', { ...size, depth: kh * depth, taps: kw }, c);
   const taps = unrolledTaps(w);
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
   return {
@@ -92,7 +94,7 @@ export const groupedConv2d: Lowering = (d, c) => {
       ...(bias ? [read(bias, c)] : []),
       ...(blend ? [read(host!, c), read(control!, c)] : []),
     ],
-    grid: s.grid,
+    ...{ grid: s.grid, choice: s.choice },
   };
 };
 
@@ -104,7 +106,8 @@ export const groupedGradInput: Lowering = (d, c) => {
   const g = groupsOf(d, dx.shape[3]!, weight.shape[3]!);
   const depth = g.depth(g.constants.OG);
   checkTaps('conv2d_grad_input', w, depth);
-  const s = strips(w.W, dx.padded[0]! * w.H, w.C4, c);
+  const size = { width: w.W, lines: dx.padded[0]! * w.H, columns4: w.C4 };
+  const s = strips('conv2d_grouped_grad_input', { ...size, depth: kh * depth, taps: kw }, c);
   return {
     shader: 'conv2d_grouped_grad_input',
     defines: {
@@ -122,7 +125,7 @@ export const groupedGradInput: Lowering = (d, c) => {
       W_STRIDE: c.parameterElements / LANES,
     },
     bindings: [read(dy, c), read(weight, c), write(dx, c), ...(saved ? [read(saved, c)] : [])],
-    grid: s.grid,
+    ...{ grid: s.grid, choice: s.choice },
   };
 };
 
@@ -137,7 +140,14 @@ export const groupedGradWeight: Lowering = (d, c) => {
   const parts = numberAttr(d.attrs, 'partials');
   const chunk = Math.ceil(batch / parts);
   checkLoop('conv2d_grad_weight', chunk * (1 + w.OH * (1 + w.OW)), 'use smaller images');
-  const taps = kw <= MAX_TAPS ? kw : 4;
+  const choice = chooseTile(
+    {
+      ...{ op: 'conv2d_grouped_grad_weight', rows: depth, columns4: w.O4 },
+      ...{ depth: chunk * w.OH * w.OW, repeats: kh * parts, taps: kw },
+    },
+    c,
+  );
+  const { rows: taps, wx } = choice.tile;
   const rows = kh * Math.ceil(kw / taps) * depth;
   return {
     shader: 'conv2d_grouped_grad_weight',
@@ -148,6 +158,7 @@ export const groupedGradWeight: Lowering = (d, c) => {
     constants: {
       ...w,
       ...g.constants,
+      WX: wx,
       DEPTH: depth,
       O: dy.shape[3]!,
       B: batch,
@@ -157,6 +168,7 @@ export const groupedGradWeight: Lowering = (d, c) => {
       DY_STRIDE: dy.replicaStride / LANES,
     },
     bindings: [read(x, c), read(dy, c), write(d.outputs[0]!, c)],
-    grid: [...lineGrid(rows * w.O4, LINE_SIZE), c.replicas * parts],
+    grid: [...lineGrid(rows * w.O4, wx), c.replicas * parts],
+    choice,
   };
 };

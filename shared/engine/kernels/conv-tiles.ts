@@ -1,4 +1,5 @@
 /** Tiles of the convolutions, see tiles.ts. */
+import { MAX_TAPS } from './conv-window.ts';
 import type { LoweringContext } from './kernel-call.ts';
 import { LONGEST_SLICED } from './limits.ts';
 import type { Tile, TileShape } from './tiles.ts';
@@ -97,4 +98,42 @@ export function tapTiles(s: TileShape, c: LoweringContext): Tile[] {
     ...(c.quads && few && c4 >= 4 && n >= 4 ? quads : []),
     ...alone.map(([rows, columns4]) => ({ rows, columns4, wx: wx(columns4), wy: wy(columns4) })),
   ];
+}
+
+/**
+ * With groups an invocation has one vec4 of channels: pixels of an image row, or taps of a kernel row, in
+ * workgroups that lie in a line.
+ */
+export function groupedTiles(s: TileShape, c: LoweringContext): Tile[] {
+  const tile = (rows: number, wx: number): Tile => ({ rows, columns4: 1, wx, wy: 1 });
+  if (s.op === 'conv2d_grouped_grad_weight') {
+    const taps = groupedTaps(s.taps ?? 1);
+    const sizes = c.family === 'gpu' ? [64, 32, 128] : [64, 16, 8];
+    const fewer = Math.ceil(taps / 2);
+    return [...sizes.map((wx) => tile(taps, wx)), tile(fewer, sizes[0]!), tile(1, sizes[0]!)];
+  }
+  const shapes =
+    c.family === 'gpu'
+      ? ([
+          [4, 64],
+          [8, 64],
+          [2, 64],
+          [4, 128],
+          [1, 64],
+          [4, 32],
+        ] as const)
+      : ([
+          [8, 64],
+          [8, 16],
+          [4, 64],
+          [16, 16],
+          [8, 8],
+          [4, 16],
+        ] as const);
+  return shapes.map(([longest, wx]) => tile(stripLength(s.rows, longest), wx));
+}
+
+/** Neighbouring taps that one invocation of a weight gradient with groups sums side by side. */
+function groupedTaps(kernelWidth: number): number {
+  return kernelWidth <= MAX_TAPS ? kernelWidth : 4;
 }

@@ -11,6 +11,7 @@ const context = (family: 'software' | 'gpu', quads: boolean): LoweringContext =>
 const OPS: readonly TiledOp[] = [
   ...(['linear', 'linear_grad_input', 'linear_grad_weight'] as const),
   ...(['conv2d', 'conv2d_grad_input', 'conv2d_grad_weight'] as const),
+  ...(['conv2d_grouped', 'conv2d_grouped_grad_input', 'conv2d_grouped_grad_weight'] as const),
 ];
 
 const FAMILIES = fc.constantFrom<'software' | 'gpu'>('software', 'gpu');
@@ -80,8 +81,9 @@ describe('chooseTile()', () => {
         const { candidates } = chooseTile(s, context(family, quads));
         const sliced = candidates.filter((t) => t.slice);
         const large = s.rows >= 32 && s.columns4 >= 8;
-        expect(sliced.length).toBe(family === 'gpu' && large ? 3 : sliced.length);
-        if (family === 'software') expect(sliced).toEqual([]);
+        const grouped = s.op.startsWith('conv2d_grouped');
+        expect(sliced.length).toBe(family === 'gpu' && large && !grouped ? 3 : sliced.length);
+        if (family === 'software' || grouped) expect(sliced).toEqual([]);
         expect(candidates[0]!.slice).toBeUndefined();
         const rows = s.op.endsWith('_grad_weight') ? 4 : 1;
         for (const { slice, ...t } of sliced) {
@@ -109,6 +111,21 @@ describe('chooseTile()', () => {
     const weight = { op: 'conv2d_grad_weight', columns4: 8, depth: 100, repeats: 24 } as const;
     expect(sliced({ ...weight, rows: 2, taps: 3 })).toEqual([]);
     expect(sliced({ ...weight, rows: 3, taps: 3 }).length).toBe(3);
+  });
+
+  it('cuts rows of pixels, or of taps, for convolutions with groups', () => {
+    const shape = { columns4: 3, depth: 3, repeats: 8, taps: 3 } as const;
+    for (const family of ['software', 'gpu'] as const) {
+      const rows = (op: TiledOp, width: number) =>
+        chooseTile({ op, rows: width, ...shape }, context(family, true)).candidates.map(
+          (t) => t.rows,
+        );
+      const strips = rows('conv2d_grouped', 13);
+      expect(strips.length).toBeGreaterThan(4);
+      for (const n of strips) expect(stripLength(13, n)).toBe(n);
+      expect(strips[0]).toBe(family === 'gpu' ? 4 : 7);
+      expect(new Set(rows('conv2d_grouped_grad_weight', 13))).toEqual(new Set([3, 2, 1]));
+    }
   });
 
   it('starts with a small tile where there is little to do', () => {

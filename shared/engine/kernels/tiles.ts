@@ -7,14 +7,14 @@
  * hardware wants enough invocations to fill it, and may gain from workgroup memory, which CPU
  * renderers only copy through.
  */
-import { stripTiles, tapTiles } from './conv-tiles.ts';
+import { groupedTiles, stripTiles, tapTiles } from './conv-tiles.ts';
 import type { LoweringContext } from './kernel-call.ts';
 import { LONGEST_SLICED } from './limits.ts';
 
 export interface Tile {
   /**
    * Rows, or pixels of an image row, per invocation; vec4s of rows in weight gradients. With `slice`,
-   * pixels of all images.
+   * pixels of all images; in weight gradients with groups, taps of a kernel row.
    */
   rows: number;
   /** Vec4 columns per invocation. */
@@ -38,7 +38,10 @@ export type TiledOp =
   | 'linear_grad_weight'
   | 'conv2d'
   | 'conv2d_grad_input'
-  | 'conv2d_grad_weight';
+  | 'conv2d_grad_weight'
+  | 'conv2d_grouped'
+  | 'conv2d_grouped_grad_input'
+  | 'conv2d_grouped_grad_weight';
 
 /** What the choice of a tile depends on. */
 export interface TileShape {
@@ -92,6 +95,10 @@ export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
   return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, work };
 }
 
+function isGrouped({ op }: TileShape): boolean {
+  return op.startsWith('conv2d_grouped');
+}
+
 /** Below this many vec4s of results large tiles gain nothing and take long to compile. */
 const SMALL = 2048;
 
@@ -102,12 +109,13 @@ const MANY = 16_384;
 function tilesOf(s: TileShape, c: LoweringContext): Tile[] {
   const tiles = familyTiles(s, c);
   // Narrow results are few whatever is done, and a convolution's sums over pixels are long.
-  const narrow = s.columns4 < 4 || s.op === 'conv2d_grad_weight';
+  const narrow = s.columns4 < 4 || s.op === 'conv2d_grad_weight' || isGrouped(s);
   if (narrow || s.rows * s.columns4 * s.repeats * c.replicas >= SMALL) return tiles;
   return tiles.sort((a, b) => a.rows * a.columns4 - b.rows * b.columns4);
 }
 
 function familyTiles(s: TileShape, c: LoweringContext): Tile[] {
+  if (isGrouped(s)) return groupedTiles(s, c);
   if (s.op === 'linear_cross_entropy') return scoreTiles(s, c);
   if (s.op === 'conv2d' || s.op === 'conv2d_grad_input') return stripTiles(s, c);
   if (s.op === 'conv2d_grad_weight') return tapTiles(s, c);
