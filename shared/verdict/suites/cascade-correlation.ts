@@ -3,14 +3,15 @@
  * pool of eight candidates, each of which sees the inputs and all units before it, learns to follow
  * what is left of the error, the best is frozen in place, and the outputs are trained anew.
  *
- * All candidates of all trials are replicas of one dispatch. Two things differ from the source, and
- * the result says so: outputs are logistic, and Adam stands in for Quickprop. For one residual the
+ * All candidates of all trials are replicas of one dispatch. Three things differ from the
+ * source, and the result says so: outputs are logistic, Adam stands in for Quickprop, and weights are
+ * held small. For one residual the
  * correlation may be maximised with its sign, since an odd unit can turn its weights round: its
  * gradient with respect to the unit's output is the residual itself.
  *
  * Source: Fahlman & Lebiere 1990, "The cascade-correlation learning architecture".
  */
-
+import { z } from 'zod';
 import { DataSpec } from '../../contracts/experiment.ts';
 import type { SuiteResult } from '../../contracts/verdict.ts';
 import { type DataPart, loadDataset } from '../../data/dataset.ts';
@@ -19,47 +20,103 @@ import type { Graph, Tensor } from '../../engine/plan/graph.ts';
 import { batchOf } from '../../kasmina/growing-network.ts';
 import { activation, linear } from '../../nn/layers.ts';
 import { freeData, uploadData } from '../../tolaria/device-data.ts';
-import { adam, Cascade, columnsOf, type Trial, testAccuracy } from './cascade.ts';
+import {
+  adam,
+  Cascade,
+  columnsOf,
+  KeptTrial,
+  keptTrial,
+  restoredTrial,
+  type Trial,
+  testAccuracy,
+} from './cascade.ts';
 import { ReplicaNet } from './replica-net.ts';
-import { deviationOf, meanOf, type Suite, type SuiteOptions } from './suite.ts';
+import { deviationOf, interruptedResult, meanOf, type Suite, type SuiteOptions } from './suite.ts';
+import { SuiteStore } from './suite-store.ts';
 
 const TRIALS = 100;
 /** A trial that needs more units than this has failed. */
 const MAX_UNITS = 40;
 const STATIC_OPTIMIZER = adam(0.01);
 
+/** Trials so far: all are given one unit more at a time. */
+const Cascades = z.object({ units: z.number(), trials: z.array(KeptTrial) });
+
+/** Grows all trials until they are solved or full; null: it was stopped. */
+async function growTrials(
+  options: SuiteOptions,
+  store: SuiteStore,
+  train: DataPart,
+  count: number,
+): Promise<Trial[] | null> {
+  const { onProgress, stop } = options;
+  const kept = await store.part('cascades', Cascades);
+  const trials: Trial[] = kept
+    ? kept.trials.map((trial) => restoredTrial(trial, train))
+    : Array.from({ length: count }, (_, i) => ({
+        ...{ seed: i + 1, units: [], output: [0, 0, 0], columns: columnsOf(train), epochs: 0 },
+        isSolved: false,
+      }));
+  const cascade = new Cascade(options, train);
+  try {
+    const keep = (units: number) =>
+      store.keep('cascades', { units, trials: trials.map(keptTrial) });
+    if (!kept) {
+      await cascade.trainOutputs(trials);
+      if (stop.aborted) return null;
+      await keep(0);
+    }
+    for (let units = kept?.units ?? 0; units < MAX_UNITS; units++) {
+      const open = trials.filter((trial) => !trial.isSolved);
+      if (open.length === 0) break;
+      // Most trials need about twelve units; nobody knows beforehand how many the last one takes.
+      onProgress(
+        0.9 * (1 - 0.5 ** (units / 8)),
+        `${units} units, ${count - open.length} of ${count} solved`,
+      );
+      await cascade.addUnits(open);
+      await cascade.trainOutputs(open);
+      if (stop.aborted) return null;
+      await keep(units + 1);
+    }
+    return trials;
+  } finally {
+    cascade.dispose();
+  }
+}
+
 async function run(options: SuiteOptions): Promise<SuiteResult> {
-  const { bench, onProgress, stop } = options;
-  const { clock, files } = bench;
+  const { backend, clock, files, shaderDigest } = options.bench;
   const began = clock.now();
   const spec = DataSpec.parse({ source: 'two-spirals', variant: 'benchmark', scaling: 'none' });
-  const { test, train } = await loadDataset(spec, 1, files);
+  const { source, test, train } = await loadDataset(spec, 1, files);
   const count = options.seeds ?? TRIALS;
-  const trials = Array.from(
-    { length: count },
-    (_, i): Trial => ({
-      ...{ seed: i + 1, units: [], output: [0, 0, 0], columns: columnsOf(train), epochs: 0 },
-      isSolved: false,
-    }),
-  );
-  const cascade = new Cascade(options, train);
-  await cascade.trainOutputs(trials);
-  for (let units = 0; units < MAX_UNITS && !stop.aborted; units++) {
-    const open = trials.filter((trial) => !trial.isSolved);
-    if (open.length === 0) break;
-    // Most trials need about twelve units; nobody knows beforehand how many the last one takes.
-    onProgress(
-      0.9 * (1 - 0.5 ** (units / 8)),
-      `${units} units, ${count - open.length} of ${count} solved`,
-    );
-    await cascade.addUnits(open);
-    await cascade.trainOutputs(open);
-  }
-  cascade.dispose();
-  const solved = trials.filter((trial) => trial.isSolved);
+  const store = await SuiteStore.open(options.store, {
+    ...{ name: 'p6', seeds: count, data: source },
+    ...{ adapter: backend.adapter.name, shaders: shaderDigest },
+  });
+  const about = {
+    name: 'p6',
+    title: `P6: two spirals by cascades of units, ${count} trials`,
+    notes: [
+      'Published: Fahlman & Lebiere 1990, 100 trials, units as recalled from the paper, not re-read;',
+      'OpenANN for the static network, 100 runs.',
+      'Their epochs are of Quickprop, ours of Adam with logistic outputs and weight decay: compare units,',
+      'not epochs.',
+    ],
+  };
+  const seconds = () => (clock.now() - began) / 1000;
+  const trials = await growTrials(options, store, train, count);
+  if (!trials) return interruptedResult(options, { ...about, seconds: seconds() });
   const steps = Math.round(meanOf(trials.map((t) => t.epochs)));
   const fixed = await trainStatic(options, trials, { train, test }, steps);
-  return resultOf(options, trials, solved, fixed, test, (clock.now() - began) / 1000);
+  if (options.stop.aborted) return interruptedResult(options, { ...about, seconds: seconds() });
+  const judged = judge(trials, fixed, test);
+  const { name: adapter } = backend.adapter;
+  return {
+    ...{ type: 'suite.finished', ...about, ...judged, status: 'done' as const, adapter },
+    seconds: seconds(),
+  };
 }
 
 /** Hidden widths of the network that does not grow, as in OpenANN's benchmark. */
@@ -123,14 +180,12 @@ async function trainStatic(
   return result;
 }
 
-function resultOf(
-  { bench: { backend }, stop }: SuiteOptions,
+function judge(
   trials: readonly Trial[],
-  solved: readonly Trial[],
   fixed: StaticResult,
   test: DataPart,
-  seconds: number,
-): SuiteResult {
+): Pick<SuiteResult, 'tables' | 'bars'> {
+  const solved = trials.filter((trial) => trial.isSolved);
   const median = (values: readonly number[]) => {
     const sorted = values.toSorted((a, b) => a - b);
     const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
@@ -147,16 +202,6 @@ function resultOf(
   const needed = trials.length;
   const share = meanOf(tests);
   return {
-    type: 'suite.finished',
-    name: 'p6',
-    title: `P6: two spirals by cascades of units, ${trials.length} trials`,
-    status: stop.aborted ? 'interrupted' : 'done',
-    adapter: backend.adapter.name,
-    notes: [
-      'Published: Fahlman & Lebiere 1990, 100 trials, units as recalled from the paper, not re-read;',
-      'OpenANN for the static network, 100 runs.',
-      'Their epochs are of Quickprop, ours of Adam with logistic outputs: compare units, not epochs.',
-    ],
     tables: [
       {
         title: 'Cascade, pool of 8',
@@ -209,7 +254,6 @@ function resultOf(
         met: share >= 0.95,
       },
     ],
-    seconds,
   };
 }
 

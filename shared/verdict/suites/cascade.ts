@@ -4,9 +4,11 @@
  *
  * Source: Fahlman & Lebiere 1990, "The cascade-correlation learning architecture".
  */
+import { z } from 'zod';
 import { RandomStream } from '../../base/random.ts';
 import type { OptimizerSpec } from '../../contracts/experiment.ts';
 import type { DataPart } from '../../data/dataset.ts';
+import { BENCHMARK_RADIUS } from '../../data/generators/spirals.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
 import type { Backend, DeviceBuffer } from '../../engine/plan/backend.ts';
 import type { Graph } from '../../engine/plan/graph.ts';
@@ -21,12 +23,21 @@ const OUTPUT_STEPS = 200;
 /** First weights of a candidate, uniform in +- this. */
 const CANDIDATE_RANGE = 1;
 
-export const adam = (learningRate: number): OptimizerSpec => ({
-  ...{ kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
-  learningRate,
+/**
+ * Pull of weights towards 0, added to the gradient of the mean over rows. Without it units and outputs
+ * grow as steep as their steps allow, and fill the gaps between the points by chance. Chosen on the
+ * points a quarter of the way between those of the task, which no figure is taken from. The output's
+ * is shared by two logits of half the weight each.
+ */
+const CANDIDATE_DECAY = 2e-3;
+const OUTPUT_DECAY = 6e-4;
+
+export const adam = (learningRate: number, weightDecay = 0): OptimizerSpec => ({
+  ...{ kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  ...{ weightDecay, learningRate },
 });
-const CANDIDATE_OPTIMIZER = adam(0.1);
-const OUTPUT_OPTIMIZER = adam(0.1);
+const CANDIDATE_OPTIMIZER = adam(0.1, CANDIDATE_DECAY);
+const OUTPUT_OPTIMIZER = adam(0.1, OUTPUT_DECAY);
 
 /** One network: frozen units over inputs and units before, and a logistic output over all. */
 export interface Trial {
@@ -42,8 +53,11 @@ export interface Trial {
   isSolved: boolean;
 }
 
+/** Coordinates as the source has them, out to a radius of 6.5; the data are scaled to 1. */
 export function columnsOf({ size, x }: DataPart): Float64Array[] {
-  return [0, 1].map((f) => Float64Array.from({ length: size }, (_, i) => x[2 * i + f]!));
+  return [0, 1].map((f) =>
+    Float64Array.from({ length: size }, (_, i) => BENCHMARK_RADIUS * x[2 * i + f]!),
+  );
 }
 
 function weighted(columns: readonly Float64Array[], weights: readonly number[]): Float64Array {
@@ -53,6 +67,31 @@ function weighted(columns: readonly Float64Array[], weights: readonly number[]):
     for (let i = 0; i < out.length; i++) out[i]! += weight * column[i]!;
   });
   return out;
+}
+
+/** A trial as it is kept; what it computes of the rows is made anew, to the same bits. */
+export const KeptTrial = z.object({
+  seed: z.number(),
+  units: z.array(z.array(z.number())),
+  output: z.array(z.number()),
+  epochs: z.number(),
+  isSolved: z.boolean(),
+});
+export type KeptTrial = z.infer<typeof KeptTrial>;
+
+export function keptTrial({ epochs, isSolved, output, seed, units }: Trial): KeptTrial {
+  return { epochs, isSolved, output, seed, units };
+}
+
+export function restoredTrial(kept: KeptTrial, train: DataPart): Trial {
+  return { ...kept, columns: allColumns(kept.units, train) };
+}
+
+/** Inputs and what the units make of them, in order. */
+function allColumns(units: readonly number[][], part: DataPart): Float64Array[] {
+  const columns = columnsOf(part);
+  for (const unit of units) columns.push(unitOutput(columns, unit));
+  return columns;
 }
 
 const unitOutput = (columns: readonly Float64Array[], weights: readonly number[]) =>
@@ -66,9 +105,7 @@ function accuracyOf(score: Float64Array, { size, y }: DataPart): number {
 }
 
 export function testAccuracy(trial: Pick<Trial, 'output' | 'units'>, part: DataPart): number {
-  const columns = columnsOf(part);
-  for (const unit of trial.units) columns.push(unitOutput(columns, unit));
-  return accuracyOf(weighted(columns, trial.output), part);
+  return accuracyOf(weighted(allColumns(trial.units, part), trial.output), part);
 }
 
 /** Residual of the logistic output, its mean taken off. */
