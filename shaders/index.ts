@@ -75,6 +75,7 @@ import metricsReduce from './metrics_reduce.wgsl' with { type: 'text' };
 import mixLosses from './mix_losses.wgsl' with { type: 'text' };
 import mse from './mse.wgsl' with { type: 'text' };
 import mul from './mul.wgsl' with { type: 'text' };
+import nextTokens from './next_tokens.wgsl' with { type: 'text' };
 import normalize from './normalize.wgsl' with { type: 'text' };
 import normalizeGradAffine from './normalize_grad_affine.wgsl' with { type: 'text' };
 import normalizeGradInput from './normalize_grad_input.wgsl' with { type: 'text' };
@@ -170,6 +171,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'mix_losses.wgsl': mixLosses,
   'mse.wgsl': mse,
   'mul.wgsl': mul,
+  'next_tokens.wgsl': nextTokens,
   'normalize.wgsl': normalize,
   'normalize_grad_affine.wgsl': normalizeGradAffine,
   'normalize_grad_input.wgsl': normalizeGradInput,

@@ -113,6 +113,12 @@ export const HostSpec = z.discriminatedUnion('kind', [
     tied: z.boolean().default(true).describe('The head reads the table of the token embedding'),
     activation: Activation.default('gelu'),
     dropout,
+    targets: z
+      .enum(['last', 'every'])
+      .optional()
+      .describe(
+        'Where the next token is predicted while it learns: at the last position (also when absent), or at every one',
+      ),
   }),
   z.strictObject({
     kind: z.literal('layers'),

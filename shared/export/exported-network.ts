@@ -2,7 +2,7 @@
 import type { Experiment } from '../contracts/experiment.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
 import { alphasAt, graftedSeeds } from '../kasmina/grafted-seeds.ts';
-import { controlTensor, evaluationForward, type Topology } from '../kasmina/growing-network.ts';
+import { controlTensor, predictionForward, type Topology } from '../kasmina/growing-network.ts';
 import type { GrowthState } from '../kasmina/growth-controller.ts';
 import type { NamedArray } from '../models/state-dict.ts';
 import { topologyOf } from '../tolaria/growth-sites.ts';
@@ -78,6 +78,6 @@ export function evaluationGraph({ topology }: Pick<ExportedNetwork, 'topology'>)
   const graph = new Graph();
   const control = controlTensor(graph);
   const input = graph.create('input', [1, ...topology.input], { role: 'external' });
-  const { logits } = evaluationForward(graph, control, topology, input);
+  const { logits } = predictionForward(graph, control, topology, input);
   return { graph, input, logits };
 }

@@ -10,8 +10,9 @@ import { layoutParameters } from '../engine/plan/plan.ts';
 import { roundUp } from '../engine/plan/shape.ts';
 import { applyLayer } from '../models/apply-layer.ts';
 import type { HostLayer } from '../models/layer.ts';
-import { addLoss, type LossKind } from '../nn/losses.ts';
+import { addLoss, type LossKind, targetsOf } from '../nn/losses.ts';
 import { type NormState, normStates } from '../nn/norm-layers.ts';
+import { lastPosition } from '../nn/sequence-layers.ts';
 import {
   type GraftedSeed,
   type GrowableLayer,
@@ -188,6 +189,21 @@ export function evaluationForward(
   return runLayers(topology, { ...pass, ...EVALUATION }, x);
 }
 
+/**
+ * Forward pass that answers: as {@link evaluationForward}, with one row of logits a sample, those of
+ * the last position where the network has them at every one.
+ */
+export function predictionForward(
+  graph: Graph,
+  control: Tensor,
+  topology: Topology,
+  x: Tensor,
+): ForwardPass {
+  const pass = evaluationForward(graph, control, topology, x);
+  if (pass.logits.shape.length === 2) return pass;
+  return { ...pass, logits: lastPosition(graph, pass.logits) };
+}
+
 /** What a growable layer reads, and what a seed on it would read; rows, where it is a sequence. */
 export interface SiteTensors {
   x: Tensor;
@@ -265,7 +281,8 @@ export function trainingGraph(
     const host = runLayers(topology, pass, rows, (layer, at) => {
       if (hasTraining(layer)) waypoints.push(at);
     });
-    const { gradient, rows: rowStats } = addLoss(graph, loss, host.logits, classes, smoothing);
+    const targets = targetsOf(graph, host.logits, rows, classes);
+    const { gradient, rows: rowStats } = addLoss(graph, loss, host.logits, targets, smoothing);
     hosts ??= new Set(ids());
     const known = hosts;
     parts.differentiate(host.logits, gradient, known);
@@ -280,7 +297,7 @@ export function trainingGraph(
     // The same batch again: it must not move running statistics a second time.
     const shadowPass = { ...common, mode: 'shadow', statistics: 'measure' } as const;
     const shadow = runLayers(topology, shadowPass, rows, undefined, start);
-    const second = addLoss(graph, loss, shadow.logits, classes, smoothing);
+    const second = addLoss(graph, loss, shadow.logits, targets, smoothing);
     const own = new Set(ids().filter((id) => !known.has(id)));
     parts.differentiate(shadow.logits, second.gradient, own);
     result.shadowStats = second.rows;

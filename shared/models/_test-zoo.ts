@@ -36,6 +36,7 @@ export const ZOO: readonly ZooModel[] = [
     { kind: 'gpt', depth: 1, heads: 1, channels: 8, tied: false, vocabulary: 6 },
     [5],
   ),
+  model('gpt-every', { kind: 'gpt', depth: 1, heads: 2, channels: 8, targets: 'every' }, [6], 5),
   model(
     'custom-images',
     {

@@ -1,7 +1,7 @@
 /**
  * A small GPT: token and position embeddings, blocks of causal attention and MLP with layer norm
- * before each, a last layer norm, and a head that reads the last position: the logits of the token
- * that comes next. Names are GPT-2's, `transformer.wte`, `transformer.h.0.attn.c_attn`, ….
+ * before each, a last layer norm, and a head that reads the last position, or while it learns every
+ * one: the logits of the token that comes next. Names are GPT-2's, `transformer.wte`, `transformer.h.0.attn.c_attn`, ….
  *
  * Source: Radford et al. 2019, "Language models are unsupervised multitask learners".
  */
@@ -20,6 +20,8 @@ export interface GptSpec {
   tied: boolean;
   activation: HostActivation;
   dropout: number;
+  /** At which positions the next token is predicted. @default {last} */
+  targets?: 'last' | 'every' | undefined;
 }
 
 /** @throws {RangeError} If rows are images, or the sizes do not fit each other. */
@@ -40,6 +42,12 @@ export function gpt(spec: GptSpec, input: readonly number[], classes: number): M
   if (tied && vocabulary !== classes) {
     throw new RangeError(
       `Cannot tie the head of a gpt with ${vocabulary} tokens to ${classes} classes: set "tied": false`,
+    );
+  }
+  const isEvery = spec.targets === 'every';
+  if (isEvery && vocabulary !== classes) {
+    throw new RangeError(
+      `Cannot predict every token of a gpt with ${vocabulary} tokens and ${classes} classes: with "targets": "every" the tokens are the classes; leave out "vocabulary"`,
     );
   }
   const root = 'transformer';
@@ -80,12 +88,13 @@ export function gpt(spec: GptSpec, input: readonly number[], classes: number): M
     { kind: 'positions', name: `${root}.wpe`, longest: length! },
     ...dropout(`${root}.drop`),
     ...blocks,
-    // Only the last position is read, so only it is normalised.
-    { kind: 'last-position' },
+    // Where only the last position is read, only it is normalised.
+    ...(isEvery ? [] : [{ kind: 'last-position' } as const]),
     { kind: 'layer-norm', name: `${root}.ln_f` },
     {
       ...{ kind: 'linear', name: 'lm_head', units: classes, bias: false },
       ...(tied ? { tied: `${root}.wte` } : {}),
+      ...(isEvery ? { positionwise: true } : {}),
     },
   ];
 }

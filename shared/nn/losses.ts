@@ -60,6 +60,18 @@ export function mixLosses(
   return { rows: rows!, gradient: gradient! };
 }
 
+/**
+ * The classes that the rows of the logits are to be: the labels, or, for logits at every position
+ * [B, T, K] of a sequence of tokens, the token after each, and the label at the last.
+ *
+ * @param x What the network read.
+ */
+export function targetsOf(graph: Graph, logits: Tensor, x: Tensor, labels: Tensor): Tensor {
+  return logits.shape.length === 2
+    ? labels
+    : graph.one('next_tokens', [x, labels], {}, `next_${x.name}`);
+}
+
 /** The loss of an experiment: one, or how much each of the two counts. */
 export type LossKind = 'cross-entropy' | 'mse' | { crossEntropy: number; mse: number };
 

@@ -16,7 +16,7 @@ import {
   evaluationForward,
   type Topology,
 } from '../kasmina/growing-network.ts';
-import { addLoss } from '../nn/losses.ts';
+import { addLoss, targetsOf } from '../nn/losses.ts';
 import { normStates } from '../nn/norm-layers.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import type { NetworkRuntime, Split } from './network-runtime.ts';
@@ -85,7 +85,7 @@ export class FusedEvaluation {
     const source = { ...data.rows, batch, mode: 'sequential' } as const;
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits } = evaluationForward(graph, control, topology, x);
-    const { rows } = addLoss(graph, experiment.loss, logits, labels);
+    const { rows } = addLoss(graph, experiment.loss, logits, targetsOf(graph, logits, x, labels));
     const table = graph.create('metrics', [4], { role: 'external', replicated: false });
     graph.apply('metrics_reduce', [rows, control, table]);
     const states = normStates(graph);

@@ -13,7 +13,7 @@ import { weightGradientPartials } from '../engine/plan/ops-conv.ts';
 import { makePlan } from '../engine/plan/plan.ts';
 import { numel, unpack } from '../engine/plan/shape.ts';
 import { alphaColumns, batchOf, controlTensor, sitesForward } from '../kasmina/growing-network.ts';
-import { addLoss } from '../nn/losses.ts';
+import { addLoss, targetsOf } from '../nn/losses.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
 
@@ -90,7 +90,8 @@ export class GrowthStatistics {
     const { x, labels } = batchOf(graph, control, topology.input, source);
     const { logits, sites } = sitesForward(graph, control, topology, x);
     const smoothing = experiment.labelSmoothing ?? 0;
-    const { gradient } = addLoss(graph, experiment.loss, logits, labels, smoothing);
+    const targets = targetsOf(graph, logits, x, labels);
+    const { gradient } = addLoss(graph, experiment.loss, logits, targets, smoothing);
     const wanted = new Set(graph.parameters.map((p) => p.tensorId));
     differentiate(graph, new Map([[logits.id, gradient]]), wanted);
     const outputs: Record<string, Tensor> = {};

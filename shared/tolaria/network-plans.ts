@@ -16,7 +16,7 @@ import {
   type Topology,
   trainingGraph,
 } from '../kasmina/growing-network.ts';
-import { addLoss } from '../nn/losses.ts';
+import { addLoss, targetsOf } from '../nn/losses.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import type { DeviceData } from './device-data.ts';
 import { scheduleGroupOf, scheduleGroups } from './schedule.ts';
@@ -115,7 +115,7 @@ export async function prepareEvaluation(
   const source = { ...data.rows, batch, mode: 'sequential' } as const;
   const { x, labels } = batchOf(graph, tensor, topology.input, source);
   const { logits } = evaluationForward(graph, tensor, topology, x);
-  const { rows } = addLoss(graph, experiment.loss, logits, labels);
+  const { rows } = addLoss(graph, experiment.loss, logits, targetsOf(graph, logits, x, labels));
   const table = graph.create('metrics', [METRICS], { role: 'external', replicated: false });
   graph.apply('metrics_reduce', [rows, tensor, table]);
   const plan = makePlan(name, graph, seeds.length, {}, arena);

@@ -7,7 +7,7 @@ import { numel, pack, padLast } from '../engine/plan/shape.ts';
 import {
   alphaColumns,
   controlTensor,
-  evaluationForward,
+  predictionForward,
   type Topology,
 } from '../kasmina/growing-network.ts';
 import { ControlBuffer } from './control-buffer.ts';
@@ -54,7 +54,7 @@ export class Predictor {
     const graph = new Graph();
     const tensor = controlTensor(graph);
     const input = graph.create('grid', [rows, ...topology.input], { role: 'external' });
-    const { logits } = evaluationForward(graph, tensor, topology, input);
+    const { logits } = predictionForward(graph, tensor, topology, input);
     const { elements, parameters } = arena;
     const plan = makePlan('predict', graph, 1, { logits }, { parameters, elements });
     const columns = scheduleColumns(alphaColumns(topology.seeds), 0);

@@ -1,6 +1,7 @@
 /** Parity cases of embeddings, softmax and attention: lengths on both sides of a vec4. */
 import { differentiate } from '../../shared/engine/plan/autodiff.ts';
 import type { Tensor } from '../../shared/engine/plan/graph.ts';
+import { crossEntropy, targetsOf } from '../../shared/nn/losses.ts';
 import { layerNorm } from '../../shared/nn/norm-layers.ts';
 import {
   attention,
@@ -97,6 +98,48 @@ const places: ParityCase[] = [
     fill(b);
     backward(b, y, b.input('dy', y.shape));
     return { y };
+  },
+}));
+
+/** Lengths around a vec4; the last row has no label, and one token is none. */
+const nextTokens: ParityCase[] = [1, 3, 4, 5, 16].flatMap((length) =>
+  ['words', 'floats'].map((kind) => ({
+    name: `next_tokens/3x${length}/${kind}`,
+    tolerance: EXACT,
+    seeds: kind === 'floats' ? [1, 2] : [1],
+    build: (b: CaseBuilder): Record<string, Tensor> => {
+      const fill = (_: unknown, i: number) => (i === 2 ? -1 : (i * 3) % 7);
+      const tokens =
+        kind === 'words'
+          ? b.words('tokens', [3, length], Array.from({ length: 3 * length }, (_, i) => i % 7))
+          : b.input('tokens', [3, length], fill);
+      const labels = b.labels(3, 7, 0xffff_ffff);
+      const target = b.graph.one('next_tokens', [tokens, labels]);
+      // A word has no tolerance and a label is read by a loss: its one-hot error shows the label.
+      const logits = b.input('logits', [3 * length, 7], constant(0));
+      const [rows, onehot] = b.graph.apply('mse', [logits, target], {}, 'mse');
+      return { rows: rows!, onehot: onehot! };
+    },
+  })),
+);
+
+/** A language model: the loss of every position, its gradients by differences of the loss. */
+const everyToken: ParityCase[] = [1, 3, 4, 5].map((length) => ({
+  name: `next_tokens/loss/2x${length}`,
+  tolerance: GRADIENTS,
+  buffers: ['gradients'],
+  differences: true,
+  build: (b) => {
+    const tokens = b.input('tokens', [2, length], integers(5));
+    const labels = b.labels(2, 5);
+    const x = positions(b.graph, embedding(b.graph, tokens, 'table', 5, 8), 'positions');
+    const mixed = attention(b.graph, x, 'heads', { heads: 2, causal: true });
+    const logits = positionwiseLinear(b.graph, mixed, 'head', 5);
+    const targets = targetsOf(b.graph, logits, tokens, labels);
+    const { gradient, rows } = crossEntropy(b.graph, logits, targets);
+    fill(b);
+    backward(b, logits, gradient);
+    return { rows };
   },
 }));
 
@@ -232,6 +275,8 @@ export const attentionCases: readonly ParityCase[] = [
   ...strangers,
   same,
   ...places,
+  ...nextTokens,
+  ...everyToken,
   ...softmaxes,
   uniform,
   ...parts,

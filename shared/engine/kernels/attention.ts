@@ -93,6 +93,24 @@ const embeddingGrad: Lowering = (d, c) => {
   };
 };
 
+const nextTokens: Lowering = (d, c) => {
+  const [tokens, labels] = d.inputs as [PlannedTensor, PlannedTensor];
+  const y = d.outputs[0]!;
+  const t = tokenConstants(tokens);
+  return {
+    shader: 'next_tokens',
+    defines: t.defines,
+    constants: {
+      ...t.constants,
+      SIZE: y.elements,
+      LABELS_STRIDE: labels.replicaStride,
+      Y_STRIDE: y.replicaStride,
+    },
+    bindings: [read(tokens, c), read(labels, c), write(y, c)],
+    grid: line(y.elements, c),
+  };
+};
+
 /** Vec4s of one sample of the batch. */
 function sample4(t: PlannedTensor): number {
   return t.elements / t.padded[0]! / LANES;
@@ -219,6 +237,7 @@ export const attentionKernels: Record<string, Lowering> = {
   embedding,
   token_index: tokenIndex,
   embedding_grad: embeddingGrad,
+  next_tokens: nextTokens,
   add_positions: addPositions,
   sum_batch: sumBatch,
   softmax,

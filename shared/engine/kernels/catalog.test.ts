@@ -123,6 +123,7 @@ function sequences(tokens: 'words' | 'floats', causal: boolean): TestGraph {
   const logits = t.one('linear', [rows, t.weight('head', 6, 8, 3)]);
   const smoothing = causal ? 0.1 : 0;
   const labels = t.one('batch_rows', [t.words('labels', 4)], { start: 2, length: 2 });
+  t.one('next_tokens', [ids, labels]);
   const entropy = t.graph.apply('softmax_cross_entropy', [logits, labels], { smoothing });
   const squares = t.graph.apply('mse', [logits, labels]);
   const [stats, d] = t.graph.apply('mix_losses', [...entropy, ...squares], { a: 1, b: 0.5 });

@@ -60,6 +60,18 @@ export const attentionOps: Record<string, OpDefinition> = {
   },
   // inputs dy, token_index and, for its shape alone, weight
   embedding_grad: { infer: ([, , weight]) => [{ shape: weight!.shape, padded: weight!.padded }] },
+  // inputs tokens [B, T], labels [B] u32: the token after each position, and the label at the last;
+  // a row whose label does not count has none that does
+  next_tokens: {
+    infer([tokens, labels]) {
+      const [batch, length] = tokens!.shape;
+      if (tokens!.shape.length !== 2 || labels!.shape.length !== 1 || labels!.shape[0] !== batch) {
+        throw mismatch('next_tokens', 'needs tokens [B, T] and labels [B]', tokens!, labels!);
+      }
+      const shape = [batch! * length!];
+      return [{ shape, padded: shape, dtype: 'u32' }];
+    },
+  },
   // x [B, T, C] + position [P, C], P at least T
   add_positions: {
     infer([x, position]) {

@@ -4,6 +4,9 @@ import { type AttentionSizes, attentionSizes } from '../plan/ops-attention.ts';
 import { numel } from '../plan/shape.ts';
 import type { ReferenceCall, ReferenceOp } from './reference-call.ts';
 
+/** Label of a row that does not count. */
+const NOT_COUNTED = 0xffff_ffff;
+
 /** Token of each row; -1 where there is none of the vocabulary. */
 function tokensOf(call: ReferenceCall, vocabulary: number): number[] {
   const t = call.dispatch.inputs[0]!;
@@ -81,6 +84,17 @@ export const attentionReference: Record<string, ReferenceOp> = {
         const row = index[vocabulary + 1 + k]!;
         for (let c = 0; c < stored; c++) dw[v * stored + c]! += dy[row * stored + c]!;
       }
+    }
+  },
+  next_tokens(call) {
+    const [length] = call.dispatch.inputs[0]!.shape.slice(-1);
+    const [labels, target] = [call.input(1), call.output(0)];
+    const tokens = tokensOf(call, NOT_COUNTED);
+    for (let i = 0; i < target.length; i++) {
+      const label = labels[Math.floor(i / length!)]!;
+      const isLast = (i + 1) % length! === 0;
+      const next = isLast ? label : tokens[i + 1]!;
+      target[i] = label === NOT_COUNTED || next < 0 ? NOT_COUNTED : next;
     }
   },
   add_positions(call) {
