@@ -111,7 +111,11 @@ const nextTokens: ParityCase[] = [1, 3, 4, 5, 16].flatMap((length) =>
       const fill = (_: unknown, i: number) => (i === 2 ? -1 : (i * 3) % 7);
       const tokens =
         kind === 'words'
-          ? b.words('tokens', [3, length], Array.from({ length: 3 * length }, (_, i) => i % 7))
+          ? b.words(
+              'tokens',
+              [3, length],
+              Array.from({ length: 3 * length }, (_, i) => i % 7),
+            )
           : b.input('tokens', [3, length], fill);
       const labels = b.labels(3, 7, 0xffff_ffff);
       const target = b.graph.one('next_tokens', [tokens, labels]);

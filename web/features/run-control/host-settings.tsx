@@ -60,6 +60,11 @@ function ResnetSettings({ host }: { host: HostOf<'resnet'> }) {
   );
 }
 
+const TARGETS = [
+  { value: 'last', label: 'The last place' },
+  { value: 'every', label: 'Every place' },
+] as const;
+
 function GptSettings({ host }: { host: HostOf<'gpt'> }) {
   const issues = useDraftStore((s) => s.validation.issues);
   const number = (key: 'depth' | 'heads' | 'channels', label: string) => (
@@ -76,7 +81,19 @@ function GptSettings({ host }: { host: HostOf<'gpt'> }) {
         {number('depth', 'Blocks')}
         {number('heads', 'Heads')}
       </div>
-      {number('channels', 'Channels')}
+      <div className={styles['pair']}>
+        {number('channels', 'Channels')}
+        <SelectField
+          label="Learns the next at"
+          value={host.targets ?? 'last'}
+          options={TARGETS}
+          onChange={(targets) => {
+            const { targets: _, ...rest } = host;
+            // The last is the key's absence, so that the experiment keeps its identity.
+            editHost(targets === 'last' ? rest : { ...rest, targets });
+          }}
+        />
+      </div>
     </>
   );
 }
