@@ -12,6 +12,9 @@ export interface Contradiction {
   field: string;
 }
 
+/** Sources whose rows are tokens. */
+const TOKENS: readonly string[] = ['motifs', 'sentences'];
+
 /** All of them, by the key that could be changed. */
 export function contradictions({ data, host }: Experiment): Contradiction[] {
   const faults: Contradiction[] = [];
@@ -27,7 +30,7 @@ export function contradictions({ data, host }: Experiment): Contradiction[] {
     });
   }
   const numbers = ['two-spirals', 'moons', 'circles', 'xor', 'blobs', 'signals'];
-  const isFlat = [...numbers, 'motifs', 'csv'];
+  const isFlat = [...numbers, ...TOKENS, 'csv'];
   const readsImages = IMAGE_HOSTS.includes(host.kind);
   if (readsImages && isFlat.includes(data.source) && data.imageShape === undefined) {
     faults.push({
@@ -49,18 +52,17 @@ export function contradictions({ data, host }: Experiment): Contradiction[] {
     if ([...numbers, 'glyphs'].includes(data.source)) {
       faults.push({
         path: ['host', 'kind'],
-        message: `"host.kind" is "${host.kind}" of tokens and rows of "${data.source}" are no tokens; use "data.source": "motifs", files of whole numbers, or another host`,
+        message: `"host.kind" is "${host.kind}" and rows of "${data.source}" are no tokens; use "data.source": "motifs" or "sentences", files of whole numbers, or another host`,
         plain: 'Reads tokens, and these rows are none',
         field: 'host.kind',
       });
     }
     // Files are scaled unless they say otherwise.
-    const scaling = data.scaling ?? (data.source === 'motifs' ? 'none' : 'standard');
+    const scaling = data.scaling ?? (TOKENS.includes(data.source) ? 'none' : 'standard');
     if (scaling !== 'none') {
       faults.push({
         path: ['data', 'scaling'],
-        message:
-          '"data.scaling" would make fractions of the tokens the host reads; set it to "none"',
+        message: `"data.scaling" would make fractions of the tokens a "${host.kind}" reads; set it to "none"`,
         plain: 'Reads tokens, and these rows are scaled',
         field: 'host.kind',
       });

@@ -125,6 +125,19 @@ export const DataSpec = z.discriminatedUnion('source', [
     ...split,
   }),
   z.strictObject({
+    source: z.literal('sentences'),
+    samples: samples.default(4000),
+    length: z.number().int().min(4).max(256).default(16).describe('Words in each row'),
+    depth: z
+      .number()
+      .int()
+      .min(0)
+      .max(8)
+      .default(1)
+      .describe('Most nouns that may stand between a subject and its verb'),
+    ...split,
+  }),
+  z.strictObject({
     source: z.literal('csv'),
     train: paths,
     test: paths.optional(),

@@ -11,6 +11,7 @@ import { readFileSource } from './file-sources.ts';
 import { generateGlyphs } from './generators/glyphs.ts';
 import { generateMotifs } from './generators/motifs.ts';
 import { generateBlobs, generatePlanar } from './generators/planar.ts';
+import { generateSentences } from './generators/sentences.ts';
 import { generateSignals } from './generators/signals.ts';
 import { generateTwoSpirals } from './generators/spirals.ts';
 import { product } from './raw-array.ts';
@@ -111,6 +112,8 @@ async function readSource(spec: DataSpec, seed: number, files: FileReader): Prom
       return generateSignals(spec, seed);
     case 'motifs':
       return generateMotifs(spec, seed);
+    case 'sentences':
+      return generateSentences(spec, seed);
     case 'glyphs':
       return generateGlyphs(spec, seed);
     default:

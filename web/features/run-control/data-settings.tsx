@@ -73,7 +73,9 @@ function SourceSettings({ data }: { data: DataSpec }) {
           {number('samples', 'Samples', data.samples)}
           {data.source === 'blobs'
             ? number('classes', 'Classes', data.classes)
-            : number('noise', 'Noise', data.noise)}
+            : data.source === 'sentences'
+              ? number('depth', 'Depth', data.depth)
+              : number('noise', 'Noise', data.noise)}
         </div>
       );
   }
