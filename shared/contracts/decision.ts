@@ -54,7 +54,7 @@ export const MetricPoint = z.object({
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
 /** How the weights of a new seed are chosen, where it is not by its blueprint. */
-export const SeedInitialisation = z.enum(['gradmax', 'tiny']);
+export const SeedInitialisation = z.enum(['gradmax', 'gradmax-optimised', 'tiny']);
 export type SeedInitialisation = z.infer<typeof SeedInitialisation>;
 
 /** What a gradient-guided policy measured of one place and blueprint. Null: not measured. */

@@ -25,10 +25,17 @@ export const HealthSignal = z.object({
   /** (|g_seed| / |g_host|) * sqrt(P_host / P_seed); null for a host layer. */
   gradientRatio: measured,
   /**
-   * ||R||^2 / N: what of the change wished for at a Linear layer's output its own weights cannot make;
-   * null for seeds and where it is not measured. Absent in records from before it existed.
+   * ||R||^2 / N: what of the change wished for at a layer's output its own weights cannot make; null
+   * for seeds and where it is not measured. Absent in records from before it existed.
    */
   expressivityBottleneck: measured.optional(),
+  /**
+   * Shares of the layer's inputs, outputs and positions that the bottleneck was measured on, in
+   * (0, 1]; absent: on all of them.
+   */
+  bottleneckSample: z
+    .object({ inputs: z.number(), outputs: z.number(), positions: z.number() })
+    .optional(),
   /** Wall time per training step attributed to the layer, milliseconds; null where unmeasured. */
   latencyMs: measured,
 });

@@ -108,6 +108,19 @@ const statisticsRows = z
 export const GradMaxPolicy = z.strictObject({
   kind: z.literal('gradmax'),
   rows: statisticsRows,
+  variant: z
+    .enum(['closed-form', 'optimised'])
+    .optional()
+    .describe(
+      'How fan-out is found: singular vectors, or an ascent from random directions (GradMaxOpt); absent: closed-form',
+    ),
+  ascentSteps: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe('Steps of the ascent (optimised only); absent: 100'),
   settings,
 });
 

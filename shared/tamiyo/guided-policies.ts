@@ -3,7 +3,13 @@
  * (real activations and gradients) and comes with the observation, so that these stay functions of
  * it. When to grow is the plateau rule of the heuristic.
  */
-import type { Evidence, Observation, SiteScore } from '../contracts/decision.ts';
+import type {
+  Evidence,
+  Observation,
+  SeedInitialisation,
+  SiteScore,
+} from '../contracts/decision.ts';
+import type { PolicyOf } from '../contracts/policy.ts';
 import { type DecisionDraft, evidence, fact, share, show } from './decision-record.ts';
 import { type GrowthProposal, growingPolicy, waitDraft } from './growth-answer.ts';
 import { type GrowthMoment, growthMoment, growthUrgency, plateauText } from './growth-rule.ts';
@@ -17,6 +23,11 @@ export const tinyPolicy = growingPolicy('tiny', proposeTiny);
 /** Whether this look is one at which the policy would grow, so that it is worth measuring. */
 export function wantsGrowth(o: Observation): boolean {
   return growthMoment(o, lossHistory(o.history)).wait === null;
+}
+
+/** How the units of a GradMax policy are computed. */
+export function gradMaxMethod({ variant }: PolicyOf<'gradmax'>): SeedInitialisation {
+  return variant === 'optimised' ? 'gradmax-optimised' : 'gradmax';
 }
 
 export function proposeGradMax(o: Observation, trend: LossHistory): GrowthProposal {
@@ -35,7 +46,7 @@ export function proposeGradMax(o: Observation, trend: LossHistory): GrowthPropos
     growth: {
       ...planted(o, best, moment),
       rule: 'gradmax',
-      initialise: 'gradmax',
+      initialise: gradMaxMethod(policyOf(o, 'gradmax')),
       reason:
         `${plateauText(o, moment)}; ${best.layerId} gets ${best.blueprint}, whose ${best.units} ` +
         `best units will feel the largest gradient (squared norm ${show(best.score)})`,

@@ -1,73 +1,118 @@
 /**
- * The expressivity bottleneck of a Linear layer: how much of the change that the loss wishes for at
- * its output its own weights cannot make. The sums over the batch come from the matmul kernels; the
+ * The expressivity bottleneck of a layer: how much of the change that the loss wishes for at its
+ * output its own weights cannot make. The sums over the batch come from the matrix kernels; the
  * small system is solved here, in float64. Definition: docs/kasmina.md.
  *
  * Source: Verbockhaven et al. 2024, "Growing tiny networks", TMLR; Delta V minus its projection.
  */
+import type { HealthSignal } from '../contracts/health.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
 import type { PlannedTensor } from '../engine/plan/plan.ts';
-import { unpack } from '../engine/plan/shape.ts';
+import {
+  firstOf,
+  type LayerGradient,
+  layerGradient,
+  patches,
+  positionStep,
+  products,
+  readProducts,
+  thinned,
+} from './layer-sums.ts';
 
-/** Widest input, and output, of a layer whose bottleneck is measured at every look. */
-export const MAX_BOTTLENECK_WIDTH = 128;
+/**
+ * Most inputs (numbers of a patch) and outputs that a bottleneck is measured on at every look: what
+ * is solved on the CPU grows with the third power. Of a wider layer the first ones are taken.
+ */
+export const MAX_BOTTLENECK_WIDTH = 256;
+/** Most positions of a batch that a convolution is measured at; of more, every so many-th is taken. */
+export const MAX_BOTTLENECK_POSITIONS = 4096;
 /** Added to the diagonal of the inputs' Gram matrix, relative to its mean: float32 sums carry no more. */
 const RIDGE = 1e-5;
 
 /** The three products a layer's bottleneck is made of. */
 const PARTS = ['xx', 'xg', 'gg'] as const;
 
+/** What of a layer is measured. */
+export interface BottleneckSums {
+  layerId: string;
+  /** By the name of a plan's output. */
+  sums: Record<string, Tensor>;
+  inputs: number;
+  outputs: number;
+  /** Positions of one sample; 1 for a Linear layer. */
+  positions: number;
+  /** What there is of each. */
+  whole: { inputs: number; outputs: number; positions: number };
+}
+
 /**
- * Adds the sums of one layer, before the plan is made; null where they are not measured: the layer
- * is no Linear one on flat rows, or too wide.
+ * Adds the sums of one layer, before the plan is made; null where there are none: the layer has no
+ * matrix, reads rows that are not flat, or is a convolution in groups.
  */
-export function bottleneckSums(graph: Graph, layerId: string): Record<string, Tensor> | null {
-  const weight = graph.parameters.find((p) => p.name === `${layerId}.weight`)?.tensorId;
-  const node = graph.nodes.find(
-    ({ op, outputs }) =>
-      op === 'linear_grad_weight' && outputs.some((id) => graph.tensor(id).parameterId === weight),
-  );
-  if (weight === undefined || !node) return null;
-  const [x, dz] = node.inputs.map((id) => graph.tensor(id)) as [Tensor, Tensor];
-  const fits = (t: Tensor) => t.shape.length === 2 && t.shape[1]! <= MAX_BOTTLENECK_WIDTH;
-  if (!fits(x) || !fits(dz)) return null;
+export function bottleneckSums(graph: Graph, layerId: string): BottleneckSums | null {
+  const gradient = layerGradient(graph, layerId);
+  if (!gradient || gradient.groups > 1) return null;
+  const read = gradient.window ? ofConvolution(graph, gradient) : ofRows(gradient);
+  if (!read) return null;
+  const whole = {
+    inputs: read.x.shape.at(-1)!,
+    outputs: read.dz.shape.at(-1)!,
+    positions: read.positions,
+  };
+  const inputs = Math.min(whole.inputs, MAX_BOTTLENECK_WIDTH);
+  const outputs = Math.min(whole.outputs, MAX_BOTTLENECK_WIDTH);
+  const [x, dz] = [firstOf(graph, read.x, inputs), firstOf(graph, read.dz, outputs)];
+  const positions = x.shape.slice(1, -1).reduce((n, d) => n * d, 1);
   const sums: Record<string, Tensor> = {};
   const pairs = { xx: [x, x], xg: [x, dz], gg: [dz, dz] } as const;
   for (const part of PARTS) {
-    const [a, b] = pairs[part];
-    const [product, ones] = graph.apply('linear_grad_weight', [a, b], { bias: true });
-    sums[`bottleneck/${layerId}/${part}`] = product!;
-    sums[`bottleneck/${layerId}/${part}-ones`] = ones!;
+    const [product, ones] = products(graph, ...pairs[part]);
+    sums[`bottleneck/${layerId}/${part}`] = product;
+    sums[`bottleneck/${layerId}/${part}-ones`] = ones;
   }
-  return sums;
+  return { layerId, sums, inputs, outputs, positions, whole };
+}
+
+function ofRows({ dz, x }: LayerGradient) {
+  return x.shape.length === 2 && dz.shape.length === 2 ? { x, dz, positions: 1 } : null;
+}
+
+function ofConvolution(graph: Graph, { dz, window, x }: LayerGradient) {
+  const [rows, height, width] = dz.shape as [number, number, number];
+  const every = positionStep(rows, height, width, MAX_BOTTLENECK_POSITIONS);
+  return {
+    x: patches(graph, x, window!, dz, every),
+    dz: thinned(graph, dz, every),
+    positions: height * width,
+  };
 }
 
 /**
  * ||R||^2 / N of a layer, mean over the replicas: R = G - X W*, G = -N dL/dz by row, X with a column
- * of ones, W* the least squares solution. Null where a sum is not finite.
+ * of ones, W* the least squares solution; over all positions of a convolution. Where only some
+ * outputs and positions are measured they stand for all; fewer inputs leave more of G, so that the
+ * number is then an upper bound.
  *
  * @param rows N.
  */
 export function bottleneckOf(
-  layerId: string,
+  layer: BottleneckSums | null,
   rows: number,
   replicas: number,
   values: ReadonlyMap<string, Float32Array>,
   placed: Readonly<Record<string, PlannedTensor>>,
-): number | null {
+): Pick<HealthSignal, 'expressivityBottleneck' | 'bottleneckSample'> {
+  if (!layer) return { expressivityBottleneck: null };
+  const { inputs: n, outputs: m, positions, whole } = layer;
   let total = 0;
   for (let r = 0; r < replicas; r++) {
-    const read = (part: string): Float64Array | null => {
-      const name = `bottleneck/${layerId}/${part}`;
-      const at = placed[name];
-      const table = values.get(name);
-      if (!at || !table) return null;
-      const own = table.subarray(r * at.replicaStride, r * at.replicaStride + at.elements);
-      return Float64Array.from(unpack(own, at.shape, at.padded));
+    const read = (part: string, columns: readonly number[]): Float64Array => {
+      const name = `bottleneck/${layer.layerId}/${part}`;
+      return readProducts(values.get(name)!, placed[name]!, r, columns);
     };
-    const [xx, xOnes, xg, gOnes, gg] = ['xx', 'xx-ones', 'xg', 'xg-ones', 'gg'].map(read);
-    if (!xx || !xOnes || !xg || !gOnes || !gg) return null;
-    const [n, m] = [xOnes.length, gOnes.length];
+    const [xx, xOnes] = [read('xx', [n, n]), read('xx-ones', [n])];
+    const [xg, gOnes] = [read('xg', [n, m]), read('xg-ones', [m])];
+    const gg = read('gg', [m, m]);
     // S = [X, 1]'[X, 1] / N and B = [X, 1]'G / N; dL/dz carries the 1/N of the mean loss.
     const size = n + 1;
     const s = new Float64Array(size * size);
@@ -77,13 +122,26 @@ export function bottleneckOf(
       s[i * size + n] = s[n * size + i] = xOnes[i]! / rows;
       for (let k = 0; k < m; k++) b[i * m + k] = -xg[i * m + k]!;
     }
-    s[n * size + n] = 1;
+    s[n * size + n] = positions;
     for (let k = 0; k < m; k++) b[n * m + k] = -gOnes[k]!;
     let wished = 0;
     for (let k = 0; k < m; k++) wished += rows * gg[k * m + k]!;
     total += Math.max(0, wished - explained(s, b, size, m));
   }
-  return Number.isFinite(total) ? total / replicas : null;
+  total *= (whole.positions / positions) * (whole.outputs / m);
+  const isWhole = n === whole.inputs && m === whole.outputs && positions === whole.positions;
+  return {
+    expressivityBottleneck: Number.isFinite(total) ? total / replicas : null,
+    ...(isWhole
+      ? {}
+      : {
+          bottleneckSample: {
+            inputs: n / whole.inputs,
+            outputs: m / whole.outputs,
+            positions: positions / whole.positions,
+          },
+        }),
+  };
 }
 
 /** tr(B' (S + ridge)^-1 B) through Cholesky: S + ridge = L L', and the sum of (L^-1 B)^2. */

@@ -15,14 +15,25 @@ import { numel, unpack } from '../engine/plan/shape.ts';
 import { alphaColumns, batchOf, controlTensor, sitesForward } from '../kasmina/growing-network.ts';
 import { addLoss, targetsOf } from '../nn/losses.ts';
 import { ControlBuffer } from './control-buffer.ts';
+import { withOnes, withRow } from './gram-matrices.ts';
+import { layerGradient, readProducts } from './layer-sums.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
+import {
+  type PatchSums,
+  patchStatistics,
+  patchSums,
+  type ReadProducts,
+} from './patch-statistics.ts';
 
 /** A place whose statistics are wanted. */
 export interface StatisticsRequest {
   layerId: string;
   /** Convolution that a seed would read through; null: it reads features. */
   convolution: { kernelSize: number; stride: number; padding: number } | null;
-  /** Gram matrices too, where the place and its layer read plain features. */
+  /**
+   * Gram matrices too, where the place and its layer read plain features, or both patches of images
+   * of at most MAX_PATCH numbers.
+   */
   grams: boolean;
 }
 
@@ -50,6 +61,8 @@ interface Place {
   x: Tensor;
   outputs: number;
   hasGrams: boolean;
+  /** Of a convolution with Gram matrices; null otherwise. */
+  patches: PatchSums | null;
 }
 
 export class GrowthStatistics {
@@ -98,7 +111,7 @@ export class GrowthStatistics {
     const places = requests.map((request): Place => {
       const { layerId } = request;
       const at = sites.get(layerId)!;
-      const dz = outputGradient(graph, layerId);
+      const { dz } = layerGradient(graph, layerId)!;
       const flat = at.source.shape.length === 2 && at.x.shape.length === 2;
       const hasGrams = request.grams && request.convolution === null && flat;
       const key = keyOf(request);
@@ -127,7 +140,15 @@ export class GrowthStatistics {
           outputs[`${key}/${name}-ones`] ??= sums!;
         }
       }
-      return { request, source: at.source, x: at.x, outputs: dz.shape.at(-1)!, hasGrams };
+      const patched =
+        request.grams && request.convolution
+          ? patchSums(graph, layerId, at.source, request.convolution, (name, product, sums) => {
+              outputs[`${key}/${name}`] ??= product;
+              outputs[`${key}/${name}-ones`] ??= sums;
+            })
+          : null;
+      const common = { request, source: at.source, x: at.x, outputs: dz.shape.at(-1)! };
+      return { ...common, hasGrams: hasGrams || patched !== null, patches: patched };
     });
     const plan = makePlan('statistics', graph, runtime.replicas, outputs, arena);
     const columns = scheduleColumns(alphaColumns(topology.seeds), 0);
@@ -183,6 +204,17 @@ export class GrowthStatistics {
     const scaled = (array: Float64Array, factor: number) => array.map((v) => v * factor);
     // dL/dz already carries the 1/N of the mean loss, the Gram matrices do not.
     const n = 1 / this.rows;
+    if (place.patches) {
+      const { plan } = this.#executable;
+      const read: ReadProducts = (name, columns) =>
+        readProducts(
+          tables.get(`${key}/${name}`)!,
+          plan.outputs[`${key}/${name}`]!,
+          replica,
+          columns,
+        );
+      return patchStatistics(place.patches, this.rows, place.outputs, read);
+    }
     if (request.convolution) {
       const { kernelSize } = request.convolution;
       const channels = place.source.shape[3]!;
@@ -230,19 +262,6 @@ function keyOf({ convolution, layerId }: StatisticsRequest): string {
   return convolution ? `${layerId}/${convolution.kernelSize}` : layerId;
 }
 
-/** dL/dz of a growable layer's own output: what its weight gradient is made from. */
-function outputGradient(graph: Graph, layerId: string): Tensor {
-  const weight = graph.parameters.find((p) => p.name === `${layerId}.weight`)!.tensorId;
-  const makes = (ids: readonly number[]) =>
-    ids.some((id) => graph.tensor(id).parameterId === weight);
-  let node = graph.nodes.find((n) => makes(n.outputs))!;
-  if (node.op === 'reduce_partials') {
-    const partial = node.inputs[0]!;
-    node = graph.nodes.find((n) => n.outputs.includes(partial))!;
-  }
-  return graph.tensor(node.inputs[1]!);
-}
-
 /** Gradients of the weight and the bias of a convolution of that size beside the layer. */
 function convolutionCross(
   graph: Graph,
@@ -255,31 +274,4 @@ function convolutionCross(
   const size = { kernelHeight: kernelSize, kernelWidth: kernelSize, partials };
   const partial = graph.one('conv2d_grad_weight', [source, dz], { stride, padding, ...size });
   return graph.apply('reduce_partials', [partial], { ...size, bias: true });
-}
-
-/** A row more below. */
-function withRow(matrix: Float64Array, row: Float64Array): Float64Array {
-  const out = new Float64Array(matrix.length + row.length);
-  out.set(matrix);
-  out.set(row, matrix.length);
-  return out;
-}
-
-/** [[M, a], [b', n]]: products with a column of ones on either side. */
-function withOnes(
-  m: Float64Array,
-  rowSums: Float64Array,
-  columnSums: Float64Array,
-  rows: number,
-  columns: number,
-  n: number,
-): Float64Array {
-  const out = new Float64Array((rows + 1) * (columns + 1));
-  for (let i = 0; i < rows; i++) {
-    out.set(m.subarray(i * columns, (i + 1) * columns), i * (columns + 1));
-    out[i * (columns + 1) + columns] = rowSums[i]!;
-  }
-  out.set(columnSums.subarray(0, columns), rows * (columns + 1));
-  out[out.length - 1] = n;
-  return out;
 }

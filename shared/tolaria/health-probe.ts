@@ -12,7 +12,7 @@ import { makePlan, type PlannedTensor } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { alphaColumns, growableLayers, trainingGraph } from '../kasmina/growing-network.ts';
 import { seedPrefix } from '../kasmina/kasmina-layer.ts';
-import { bottleneckOf, bottleneckSums } from './bottleneck-sums.ts';
+import { type BottleneckSums, bottleneckOf, bottleneckSums } from './bottleneck-sums.ts';
 import { ControlBuffer } from './control-buffer.ts';
 import { latencyKey } from './latency-probe.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
@@ -45,21 +45,26 @@ export class HealthProbe {
   #segments: DeviceBuffer;
   /** Real units of each output, without padding. */
   #units: ReadonlyMap<string, number>;
+  #bottlenecks: ReadonlyMap<string, BottleneckSums>;
 
   private constructor(
     runtime: NetworkRuntime,
     experiment: Experiment,
-    executable: Executable,
-    control: ControlBuffer,
-    segments: DeviceBuffer,
-    units: ReadonlyMap<string, number>,
+    made: {
+      executable: Executable;
+      control: ControlBuffer;
+      segments: DeviceBuffer;
+      units: ReadonlyMap<string, number>;
+      bottlenecks: ReadonlyMap<string, BottleneckSums>;
+    },
   ) {
     this.#runtime = runtime;
     this.#experiment = experiment;
-    this.#executable = executable;
-    this.#control = control;
-    this.#segments = segments;
-    this.#units = units;
+    this.#executable = made.executable;
+    this.#control = made.control;
+    this.#segments = made.segments;
+    this.#units = made.units;
+    this.#bottlenecks = made.bottlenecks;
   }
 
   static async create(runtime: NetworkRuntime, experiment: Experiment): Promise<HealthProbe> {
@@ -78,8 +83,12 @@ export class HealthProbe {
       ...[...t.seedOutputs].map(([id, s]) => [`seed/${id}`, s] as const),
     ];
     for (const [name, y] of measured) outputs[name] = graph.one('activation_stats', [y]);
-    for (const layer of growableLayers(topology.layers)) {
-      Object.assign(outputs, bottleneckSums(graph, layer.name));
+    const bottlenecks = new Map<string, BottleneckSums>();
+    for (const { name } of growableLayers(topology.layers)) {
+      const bottleneck = bottleneckSums(graph, name);
+      if (!bottleneck) continue;
+      bottlenecks.set(name, bottleneck);
+      Object.assign(outputs, bottleneck.sums);
     }
     const count = arena.parameters.length;
     const gradients = graph.create('gradients', [arena.elements], {
@@ -115,7 +124,8 @@ export class HealthProbe {
       scheduleColumns: columns,
     });
     const units = new Map(measured.map(([name, y]) => [name, y.shape.at(-1)!]));
-    return new HealthProbe(runtime, experiment, executable, control, buffer, units);
+    const made = { executable, control, segments: buffer, units, bottlenecks };
+    return new HealthProbe(runtime, experiment, made);
   }
 
   /**
@@ -170,8 +180,14 @@ export class HealthProbe {
         ),
         ...gradientSignals(host),
         gradientRatio: null,
-        expressivityBottleneck: bottleneckOf(
-          ...([layer.name, this.#experiment.batchSize, replicas, values, outputs] as const),
+        ...bottleneckOf(
+          ...([
+            this.#bottlenecks.get(layer.name) ?? null,
+            this.#experiment.batchSize,
+            replicas,
+            values,
+            outputs,
+          ] as const),
         ),
         latencyMs: latencies.get(latencyKey(layer.name, null)) ?? null,
       });

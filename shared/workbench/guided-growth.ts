@@ -11,7 +11,8 @@ import type { Observation, SeedInitialisation, SiteScore } from '../contracts/de
 import type { BlendMode } from '../contracts/seed.ts';
 import { seedPrefix } from '../kasmina/kasmina-layer.ts';
 import { gradMax } from '../tamiyo/gradmax.ts';
-import { wantsGrowth } from '../tamiyo/guided-policies.ts';
+import { type AscentOptions, gradMaxOptimised } from '../tamiyo/gradmax-optimised.ts';
+import { gradMaxMethod, wantsGrowth } from '../tamiyo/guided-policies.ts';
 import { MAX_GRAM, tiny } from '../tamiyo/tiny.ts';
 import { candidateLosses } from '../tolaria/candidate-evaluator.ts';
 import {
@@ -24,6 +25,8 @@ import { AMPLITUDES, type ComputedUnits, scaledUnits, unitWeights } from './unit
 
 /** Rows of statistics where the policy does not say. */
 const DEFAULT_ROWS = 512;
+/** Steps of GradMaxOpt where the policy does not say. */
+const DEFAULT_ASCENT = 100;
 
 /** A place with what could grow there. */
 interface Place {
@@ -53,10 +56,10 @@ export class GuidedGrowth implements PolicyAdvisor {
     const policy = seen.policy;
     if (policy?.kind !== 'gradmax' && policy?.kind !== 'tiny') return {};
     if (!wantsGrowth(seen)) return {};
-    const { kind } = policy;
+    const method = policy.kind === 'gradmax' ? gradMaxMethod(policy) : policy.kind;
     const places = this.#places(seen);
     if (places.length === 0) return { siteScores: [] };
-    const found = await findUnits(look, kind, places, policy.rows, 'statistics');
+    const found = await findUnits(look, method, places, policy.rows, 'statistics');
     const scores = places.map((place, i) => scoreOf(place, found[i]!));
     if (policy.kind === 'tiny') {
       const order = scores
@@ -89,7 +92,10 @@ export class GuidedGrowth implements PolicyAdvisor {
         continue;
       }
       let units = found.units;
-      let how = 'fan-out along the largest gradient (GradMax)';
+      let how =
+        initialise === 'gradmax-optimised'
+          ? 'fan-out that climbed to a large gradient (GradMaxOpt)'
+          : 'fan-out along the largest gradient (GradMax)';
       if (initialise === 'tiny') {
         const best = await lineSearch(look, place, found, 'initialise');
         if (best.amplitude === 0) {
@@ -158,22 +164,40 @@ async function findUnits(
     look.emit({ type: 'policy-cost', purpose, forwardRows: rows, backwardRows: rows, detail });
     const fanOut = await Promise.all(places.map((place) => fanOutNorms(look, place.layerId)));
     return places.map((place, i) =>
-      method === 'gradmax'
-        ? gradMaxUnits(place, measured[i]!, fanOut[i]!)
-        : tinyUnits(place, measured[i]!),
+      method === 'tiny'
+        ? tinyUnits(place, measured[i]!)
+        : gradMaxUnits(place, measured[i]!, fanOut[i]!, ascentOf(look, method, place)),
     );
   } finally {
     statistics.dispose();
   }
 }
 
+/** Ascent of each replica's units; null: they are in closed form. */
+function ascentOf(
+  { experiment, runtime }: AdvisorLook,
+  method: SeedInitialisation,
+  { layerId }: Place,
+): ((replica: number) => AscentOptions) | null {
+  if (method !== 'gradmax-optimised') return null;
+  const { policy } = experiment;
+  const own = policy.kind === 'gradmax' ? policy.ascentSteps : undefined;
+  const steps = own ?? DEFAULT_ASCENT;
+  return (replica) => ({ steps, seed: runtime.seeds[replica]!, name: layerId });
+}
+
 function gradMaxUnits(
   { form }: Place,
   measured: readonly SiteStatistics[],
   norms: readonly number[],
+  ascent: ((replica: number) => AscentOptions) | null,
 ): Found {
   const { inputs, outputs } = measured[0]!;
-  const found = measured.map((s) => gradMax(s.cross, inputs + 1, outputs, form.units));
+  const found = measured.map(({ cross }, r) =>
+    ascent
+      ? gradMaxOptimised(cross, inputs + 1, outputs, form.units, ascent(r))
+      : gradMax(cross, inputs + 1, outputs, form.units),
+  );
   return {
     units: found.map((u, r) => ({
       fanIn: null,
@@ -192,7 +216,10 @@ function tinyUnits(
   const { inputs, outputs } = measured[0]!;
   const found = [];
   for (const { cross, grams } of measured) {
-    if (!grams) return { obstacle: `${layerId} reads images, whose bottleneck is not computed` };
+    if (!grams) {
+      const limit = `patches of more than ${MAX_GRAM - 1} numbers, or channels in groups`;
+      return { obstacle: `${layerId} or its seed reads images, ${limit}` };
+    }
     const { hostInputs } = grams;
     if (Math.max(hostInputs, inputs + 1) > MAX_GRAM) {
       return { obstacle: `${layerId} reads more than ${MAX_GRAM - 1} features` };

@@ -236,8 +236,20 @@ function essence(event: RunEvent): string {
   );
 }
 
+/** Without the bottlenecks that earlier versions did not measure: wide layers and convolutions. */
+function asRecorded(recorded: RunEvent, replayed: RunEvent): RunEvent {
+  if (recorded.type !== 'health' || replayed.type !== 'health') return replayed;
+  const signals = replayed.signals.map((signal, i) => {
+    if (typeof recorded.signals[i]?.expressivityBottleneck === 'number') return signal;
+    const { bottleneckSample: _, expressivityBottleneck: __, ...rest } = signal;
+    const before = recorded.signals[i]?.expressivityBottleneck;
+    return before === undefined ? rest : { ...rest, expressivityBottleneck: before };
+  });
+  return { ...replayed, signals };
+}
+
 function faultOf(recorded: RunEvent, replayed: RunEvent): string | null {
-  if (essence(recorded) === essence(replayed)) return null;
+  if (essence(recorded) === essence(asRecorded(recorded, replayed))) return null;
   return recorded.type === replayed.type
     ? `event "${recorded.type}"`
     : `event "${recorded.type}", where now "${replayed.type}" came`;

@@ -8,7 +8,7 @@ import { Empty, Panel } from '../../ui/panel.tsx';
 import { ScrollRegion } from '../../ui/scroll-region.tsx';
 import { VisuallyHidden } from '../../ui/visually-hidden.tsx';
 import styles from './health-heatmap.module.css';
-import { heat, SIGNAL_COLUMNS } from './health-scale.ts';
+import { heat, SIGNAL_COLUMNS, sampleText } from './health-scale.ts';
 
 const NO_LAYERS: LayerReport[] = [];
 
@@ -63,6 +63,7 @@ function Heatmap({ signals }: { signals: readonly HealthSignal[] }) {
               {shown.map((column) => (
                 <Cell
                   key={column.key}
+                  note={column.key === 'expressivityBottleneck' ? sampleText(signal) : undefined}
                   value={signal[column.key] ?? null}
                   strength={heat(signal[column.key] ?? null, column.scale, column.values)}
                 />
@@ -75,7 +76,15 @@ function Heatmap({ signals }: { signals: readonly HealthSignal[] }) {
   );
 }
 
-function Cell({ value, strength }: { value: number | null; strength: number | null }) {
+function Cell({
+  note,
+  strength,
+  value,
+}: {
+  note?: string | undefined;
+  strength: number | null;
+  value: number | null;
+}) {
   if (strength === null) {
     return (
       <td className={styles['unmeasured']} title="Unmeasured">
@@ -86,8 +95,9 @@ function Cell({ value, strength }: { value: number | null; strength: number | nu
   }
   const style = { '--strength': `${Math.round(strength * 55)}%` } as CSSProperties;
   return (
-    <td className={styles['cell']} style={style}>
+    <td className={styles['cell']} style={style} title={note}>
       {formatMeasured(value)}
+      {note && <VisuallyHidden> ({note})</VisuallyHidden>}
     </td>
   );
 }

@@ -1,7 +1,10 @@
 /** Which signals the heatmap shows, and how strongly each value is coloured. */
 import type { HealthSignal } from '../../../shared/contracts/health.ts';
 
-export type SignalKey = Exclude<keyof HealthSignal, 'layerId' | 'seedId' | 'step'>;
+export type SignalKey = Exclude<
+  keyof HealthSignal,
+  'layerId' | 'seedId' | 'step' | 'bottleneckSample'
+>;
 
 export interface SignalColumn {
   key: SignalKey;
@@ -64,6 +67,19 @@ export const SIGNAL_COLUMNS: readonly SignalColumn[] = [
     scale: 'log',
   },
 ];
+
+/** How much of a layer its bottleneck was measured on, in words; undefined: on all of it. */
+export function sampleText({ bottleneckSample }: HealthSignal): string | undefined {
+  if (!bottleneckSample) return undefined;
+  const { inputs, outputs, positions } = bottleneckSample;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const parts = [
+    ...(inputs < 1 ? [`${percent(inputs)} of the inputs (an upper bound)`] : []),
+    ...(outputs < 1 ? [`${percent(outputs)} of the outputs`] : []),
+    ...(positions < 1 ? [`${percent(positions)} of the positions`] : []),
+  ];
+  return `Measured on ${parts.join(', ')}`;
+}
 
 /**
  * Colour strength of a value in [0, 1]; null stays null, for it is not a small value.

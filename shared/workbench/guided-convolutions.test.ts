@@ -1,0 +1,205 @@
+/** GradMaxOpt, and TINY on convolutions, in runs and against sums in float64. */
+import { describe, expect, it } from 'vitest';
+import { libraryBlueprint } from '../blueprints/library.ts';
+import type { RunEvent } from '../contracts/events.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { decide } from '../tamiyo/create-policy.ts';
+import { tiny } from '../tamiyo/tiny.ts';
+import {
+  follow,
+  openTiny,
+  runTiny,
+  type TinyInput,
+  tinyDataset,
+  tinyExperiment,
+} from '../tolaria/_test-run.ts';
+import { candidateLosses } from '../tolaria/candidate-evaluator.ts';
+import { DecisionSource } from '../tolaria/decision-source.ts';
+import { GrowthStatistics } from '../tolaria/growth-statistics.ts';
+import type { Trainer } from '../tolaria/trainer.ts';
+import { GuidedGrowth } from './guided-growth.ts';
+import { unitWeights } from './unit-weights.ts';
+
+/** Every look is a plateau from the third on, and no accuracy is enough. */
+const settings = {
+  ...{ plateauPatience: 1, plateauImprovement: 1, warmupSteps: 0, targetAccuracy: 1 },
+  growUntilShare: 0.5,
+};
+
+/** The validation part is the training part, so that losses and statistics are of the same rows. */
+function oneSet(input: readonly number[]): Dataset {
+  const data = tinyDataset(input);
+  return { ...data, validation: data.train };
+}
+
+const guided = (more: TinyInput, input = [3]) => ({
+  dataset: oneSet(input),
+  experiment: tinyExperiment(more),
+  decisions: new DecisionSource(decide, null),
+  advisor: new GuidedGrowth(libraryBlueprint),
+});
+
+const of = <T extends RunEvent['type']>(events: readonly RunEvent[], type: T) =>
+  events.filter((e): e is Extract<RunEvent, { type: T }> => e.type === type);
+
+describe('GradMaxOpt in a run', () => {
+  const more = (ascentSteps?: number): TinyInput => ({
+    growth: { blueprints: ['widen-6'], maxSeeds: 1 },
+    policy: {
+      ...({ kind: 'gradmax', variant: 'optimised', settings } as const),
+      ...(ascentSteps === undefined ? {} : { ascentSteps }),
+    },
+  });
+
+  it('plants units that climbed, the same in every run, and others after other steps', async () => {
+    const first = await runTiny(guided(more()));
+    const decision = of(first.events, 'decision').find((e) => e.decision.action === 'germinate');
+    expect(decision?.decision).toMatchObject({ rule: 'gradmax', initialise: 'gradmax-optimised' });
+    expect(of(first.events, 'notice').some((e) => e.message.includes('(GradMaxOpt)'))).toBe(true);
+    const again = await runTiny(guided(more()));
+    expect(again.digest).toBe(first.digest);
+    const few = await runTiny(guided(more(1)));
+    expect(few.digest).not.toBe(first.digest);
+    for (const run of [first, again, few]) run.trainer.dispose();
+  });
+});
+
+describe('TINY on convolutions', () => {
+  const cnn = (kernelSize: number): TinyInput['host'] => ({
+    ...({ kind: 'cnn', pool: 'global', activation: 'tanh' } as const),
+    ...{ channels: [3], kernelSize },
+  });
+  const INPUT = [4, 5, 2];
+
+  /** Patches of the 1x1 layer and of a 3x3 seed, and G at every position, in float64. */
+  async function positionsByHand(trainer: Trainer, { features, train }: Dataset) {
+    const tensors = await trainer.runtime.exportTensors();
+    const read = (name: string) => tensors.get(name)!.data;
+    const [w, b] = [read('conv1.weight'), read('conv1.bias')];
+    const [v, c] = [read('fc1.weight'), read('fc1.bias')];
+    const [height, width, channels] = INPUT as [number, number, number];
+    const rows: { h1: number[]; h2: number[]; g: number[] }[] = [];
+    for (let r = 0; r < train.size; r++) {
+      const x = train.x.subarray(r * features, (r + 1) * features);
+      const at = (y: number, u: number, f: number) =>
+        y < 0 || u < 0 || y >= height || u >= width ? 0 : x[(y * width + u) * channels + f]!;
+      const own: { h1: number[]; h2: number[]; h: number[] }[] = [];
+      for (let y = 0; y < height; y++) {
+        for (let u = 0; u < width; u++) {
+          const h1 = [at(y, u, 0), at(y, u, 1)];
+          const h2 = [-1, 0, 1].flatMap((dy) =>
+            [-1, 0, 1].flatMap((dx) => [0, 1].map((f) => at(y + dy, u + dx, f))),
+          );
+          const z = [0, 1, 2].map((o) => h1.reduce((s, p, f) => s + p * w[f * 3 + o]!, b[o]!));
+          own.push({ h1, h2, h: z.map(Math.tanh) });
+        }
+      }
+      const pooled = [0, 1, 2].map((o) => own.reduce((s, p) => s + p.h[o]!, 0) / own.length);
+      const z = [0, 1].map((k) => pooled.reduce((s, p, o) => s + p * v[o * 2 + k]!, c[k]!));
+      const total = z.reduce((s, e) => s + Math.exp(e), 0);
+      const back = z.map((e, k) => Number(train.y[r] === k) - Math.exp(e) / total);
+      for (const { h, h1, h2 } of own) {
+        const slope = (o: number) => back.reduce((s, d, k) => s + d * v[o * 2 + k]!, 0);
+        const g = h.map((a, o) => (slope(o) / own.length) * (1 - a * a));
+        rows.push({ h1: [...h1, 1], h2: [...h2, 1], g });
+      }
+    }
+    return rows;
+  }
+
+  async function statistics() {
+    const data = oneSet(INPUT);
+    const experiment = tinyExperiment({ host: cnn(1) });
+    const { trainer } = await openTiny({ experiment, dataset: data });
+    await follow(trainer, {}, 5);
+    const convolution = { kernelSize: 3, stride: 1, padding: 1 };
+    const request = { layerId: 'conv1', convolution, grams: true };
+    const { growth, runtime } = trainer;
+    const made = await GrowthStatistics.create(runtime, experiment, [request], 99);
+    const s = (await made.measure(5, growth.alphas(5)))[0]![0]!;
+    made.dispose();
+    return { data, experiment, s, trainer };
+  }
+
+  it('sums over the patches of all positions, each sample once', async () => {
+    const { data, s, trainer } = await statistics();
+    const rows = await positionsByHand(trainer, data);
+    type Key = 'h1' | 'h2' | 'g';
+    const cross = (a: Key, b: Key) =>
+      rows[0]![a].flatMap((_, i) =>
+        rows[0]![b].map((_, j) =>
+          rows.reduce((sum, row) => sum + (row[a][i]! * row[b][j]!) / data.train.size, 0),
+        ),
+      );
+    const close = (got: ArrayLike<number>, wanted: number[]) => {
+      expect(got).toHaveLength(wanted.length);
+      wanted.forEach((value, i) => {
+        expect(Math.abs(got[i]! - value)).toBeLessThan(1e-5 * Math.max(1, Math.abs(value)));
+      });
+    };
+    expect([s.inputs, s.outputs, s.grams!.hostInputs]).toEqual([18, 3, 3]);
+    close(s.cross, cross('h2', 'g'));
+    close(s.grams!.s1, cross('h1', 'h1'));
+    close(s.grams!.s2, cross('h2', 'h2'));
+    close(s.grams!.s21, cross('h2', 'h1'));
+    close(s.grams!.h1g, cross('h1', 'g'));
+    const square = rows.reduce((t, { g }) => t + g.reduce((a, d) => a + d * d, 0), 0);
+    expect(s.grams!.gradientSquare).toBeCloseTo(square / data.train.size, 6);
+    trainer.dispose();
+  });
+
+  it('finds units along which the loss falls as fast as their score says', async () => {
+    const { experiment, s, trainer } = await statistics();
+    const { growth, runtime } = trainer;
+    const { gradientSquare, h1g, hostInputs, s1, s2, s21 } = s.grams!;
+    const sizes = { inputs: s.inputs, outputs: s.outputs };
+    const widths = { c1: hostInputs, c2: s.inputs + 1, c: s.outputs };
+    const found = tiny({ ...widths, s1, s2, s21, h1g, h2g: s.cross, gradientSquare }, 2);
+    expect(found.values.length).toBeGreaterThan(0);
+    expect(found.score).toBeLessThanOrEqual(found.bottleneck * (1 + 1e-6));
+    const form = { into: 'mix', out: 'out', units: 2, activation: 'gelu', kernelSize: 3 } as const;
+    const step = 0.3;
+    const signs = [
+      [1, 1],
+      [-1, 1],
+      [1, -1],
+      [-1, -1],
+    ] as const;
+    // gelu(u) - gelu(-u) = u: both signs of fan-in make the units linear to second order.
+    const choices = signs.map(([fan, weight]) => {
+      const units = {
+        fanIn: found.fanIn.map((v) => v.map((x) => x * fan * step)),
+        fanOut: found.fanOut.map((v) => v.map((x) => x * weight * step)),
+      };
+      return [unitWeights(form, units, sizes, null, true)];
+    });
+    const candidate = { layerId: 'conv1', slot: 0, blueprint: libraryBlueprint('conv3x3-2') };
+    const { losses } = await candidateLosses(
+      runtime,
+      experiment,
+      { ...candidate, blendMode: 'add' },
+      choices,
+      growth.alphas(5),
+    );
+    const slope = (losses[0]! - losses[1]! - losses[2]! + losses[3]!) / (4 * step * step);
+    expect(-slope / found.score).toBeCloseTo(1, 1);
+    trainer.dispose();
+  });
+
+  it('grows a 3x3 convolution beside a 1x1 layer, and nothing where the seed sees no more', async () => {
+    const more = (kernelSize: number): TinyInput => ({
+      host: cnn(kernelSize),
+      growth: { reach: 'span', blueprints: ['conv3x3-2'], layers: ['conv1'], maxSeeds: 1 },
+      policy: { kind: 'tiny', settings },
+    });
+    const wide = await runTiny(guided(more(1), INPUT));
+    const decision = of(wide.events, 'decision').find((e) => e.decision.action === 'germinate');
+    expect(decision?.decision).toMatchObject({ rule: 'tiny', layerId: 'conv1' });
+    expect(of(wide.events, 'notice').some((e) => e.message.includes('(TINY)'))).toBe(true);
+    const same = await runTiny(guided(more(3), INPUT));
+    expect(same.trainer.growth.state.germinated).toBe(0);
+    const wait = of(same.events, 'decision').find((e) => e.decision.rule === 'do-not-grow');
+    expect(wait?.decision.reason).toContain("nothing that the layer's own weights cannot");
+    for (const run of [wide, same]) run.trainer.dispose();
+  });
+});
