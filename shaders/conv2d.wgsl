@@ -198,31 +198,47 @@ fn conv2d(
 //% if ACT == 3
     let real = vec4u(n${j} * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(O);
 //% end
+//% if LOOPED
+    // As in lib/linear_epilogue.wgsl.
+    var sums = array<vec4f, ${TX}>(
 //% for i in 0..TX
-//% if PIXEL_EDGE
-    if (ox + ${i}u < OW) {
+      s${i}_${j},
+//% end
+    );
+//% end
+//% for i in 0..TX*(1-LOOPED)+LOOPED
+//% if LOOPED
+    for (var i = 0u; i < ${TX}u; i++) {
+      var v = sums[i];
 //% else
     {
-//% end
-      let at = pixel + ${i}u * O4 + n${j};
+      let i = ${i}u;
       var v = s${i}_${j};
+//% end
+//% if PIXEL_EDGE
+      if (ox + i < OW) {
+//% else
+      {
+//% end
+        let at = pixel + i * O4 + n${j};
 //% if BIAS
-      v += bias${j};
+        v += bias${j};
 //% end
 //% if BLEND == 1
-      let host = z[at];
-      v = select(fma(vec4f(alpha), v, host), host, alpha == 0.0);
+        let host = z[at];
+        v = select(fma(vec4f(alpha), v, host), host, alpha == 0.0);
 //% end
 //% if BLEND == 2
-      let host = z[at];
-      v = select(fma(vec4f(alpha), v - host, host), host, alpha == 0.0);
+        let host = z[at];
+        v = select(fma(vec4f(alpha), v - host, host), host, alpha == 0.0);
 //% end
-      v = activate(v);
+        v = activate(v);
 //% if ACT == 3
-      // sigmoid(0) is not 0: keep the padding zero.
-      v = select(vec4f(0.0), v, real);
+        // sigmoid(0) is not 0: keep the padding zero.
+        v = select(vec4f(0.0), v, real);
 //% end
-      y[at] = v;
+        y[at] = v;
+      }
     }
 //% end
   }

@@ -170,18 +170,35 @@ fn conv2d_grad_input(
 //% else
   {
 //% end
+//% if LOOPED
+    // As in lib/linear_epilogue.wgsl.
+    var sums = array<vec4f, ${TX}>(
 //% for i in 0..TX
-//% if PIXEL_EDGE
-    if (ix + ${i}u < W) {
+      s${i}_${j},
+//% end
+    );
+//% end
+//% for i in 0..TX*(1-LOOPED)+LOOPED
+//% if LOOPED
+    for (var i = 0u; i < ${TX}u; i++) {
+      let v = sums[i];
 //% else
     {
+      let i = ${i}u;
+      let v = s${i}_${j};
 //% end
-      let at = pixel + ${i}u * C4 + c${j};
-//% if SLOPE
-      dx[at] = s${i}_${j} * activation_slope(saved[at]);
+//% if PIXEL_EDGE
+      if (ix + i < W) {
 //% else
-      dx[at] = s${i}_${j};
+      {
 //% end
+        let at = pixel + i * C4 + c${j};
+//% if SLOPE
+        dx[at] = v * activation_slope(saved[at]);
+//% else
+        dx[at] = v;
+//% end
+      }
     }
 //% end
   }

@@ -157,6 +157,28 @@ fn conv2d_grad_weight(
 //% for j in 0..TN4
   if (column + ${j}u * WX < O4) {
     if (index == 0u) { partial[base + KH * KW * C4 * 4u * O4 + n${j}] = sum${j}; }
+//% if LOOPED
+    // As in lib/linear_epilogue.wgsl.
+    var sums = array<vec4f, ${4*TM4*TAPS}>(
+//% for m in 0..TM4
+//% for t in 0..TAPS
+//% for q in 0..CHANNELS
+      s${m}_${t}_${q}_${j},
+//% end
+//% for q in CHANNELS..4
+      vec4f(0.0),
+//% end
+//% end
+//% end
+    );
+    for (var i = 0u; i < ${4*TM4*TAPS}u; i++) {
+      let c = c_first + i / ${4*TAPS}u;
+      let t = kx + i / 4u % ${TAPS}u;
+      if (t < KW && c < C4) {
+        partial[base + ((ky * KW + t) * C4 + c) * 4u * O4 + i % 4u * O4 + n${j}] = sums[i];
+      }
+    }
+//% else
 //% for m in 0..TM4
 //% for t in 0..TAPS
     if (kx + ${t}u < KW && c_first + ${m}u < C4) {
@@ -169,6 +191,7 @@ fn conv2d_grad_weight(
 //% end
 //% end
     }
+//% end
 //% end
 //% end
   }

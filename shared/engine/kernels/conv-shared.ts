@@ -3,9 +3,8 @@
  * all pixels of a batch, which no buffer ever holds.
  */
 import type { Window } from './conv-window.ts';
-import { looped } from './dense.ts';
 import type { KernelCall, LoweringContext } from './kernel-call.ts';
-import { MAX_GROUPS } from './kernel-call.ts';
+import { looped, MAX_GROUPS } from './kernel-call.ts';
 import type { Tile } from './tiles.ts';
 
 /** A tile that has a slice. */

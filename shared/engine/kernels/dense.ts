@@ -5,15 +5,17 @@ import { numel } from '../plan/shape.ts';
 import { partsOf, type SumParts } from '../plan/split-sums.ts';
 import { gradientTarget, partialTarget } from './gradient-target.ts';
 import type { KernelCall, Lowering, LoweringContext } from './kernel-call.ts';
-import { ACTIVATION_CODE, BLEND_CODE, controlConstants, read, write } from './kernel-call.ts';
+import {
+  ACTIVATION_CODE,
+  BLEND_CODE,
+  controlConstants,
+  looped,
+  read,
+  write,
+} from './kernel-call.ts';
 import { checkLoop } from './limits.ts';
 import { partDefines } from './sum-parts.ts';
 import { chooseTile, type Tile } from './tiles.ts';
-
-/** Whether a tile is written in a loop: CPU renderers compile that faster, hardware would spill. */
-export function looped(c: LoweringContext): number {
-  return c.family === 'software' ? 1 : 0;
-}
 
 /** Preprocessor names and workgroup size of a tile over `rows` x `columns4` results. */
 function tileDefines(tile: Tile, rows: number, columns4: number, c: LoweringContext) {

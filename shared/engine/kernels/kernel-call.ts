@@ -78,6 +78,11 @@ export const ACTIVATION_CODE: Readonly<Record<string, number>> = {
   silu: 6,
 };
 
+/** LOOPED: a tile is stored in a loop. CPU renderers compile that faster, hardware would spill. */
+export function looped(c: LoweringContext): number {
+  return c.family === 'software' ? 1 : 0;
+}
+
 /** Codes of BLEND in the epilogues. */
 export const BLEND_CODE: Readonly<Record<string, number>> = { none: 0, add: 1, replace: 2 };
 

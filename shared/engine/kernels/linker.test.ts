@@ -113,7 +113,7 @@ describe('expanded shaders', () => {
   });
 
   it('conv2d_grad_weight, a sliding window of two taps', () => {
-    const defines = { TAPS: 2, TM4: 1, TN4: 1, SLIDE: 1, QUAD: 0, CHANNELS: 2 };
+    const defines = { TAPS: 2, TM4: 1, TN4: 1, SLIDE: 1, QUAD: 0, LOOPED: 0, CHANNELS: 2 };
     expect(link('conv2d_grad_weight.wgsl', SHADERS, defines).code).toMatchSnapshot();
   });
 });
