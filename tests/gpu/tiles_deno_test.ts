@@ -76,7 +76,10 @@ class MemoryStorage implements TuningStorage {
 
 const standard = new GpuBackend(device, adapter, { quads });
 const mlp = TILE_CASES[0]!;
-const about = { adapter: adapter.name, shaderDigest: 'sha256:0', minMs: 1 };
+// Time enough: what a budget leaves out has a test of its own.
+const about = {
+  ...{ adapter: adapter.name, shaderDigest: 'sha256:0', minMs: 1, budgetMs: 120_000 },
+};
 
 /** Runs the case with a tuner beside the defaults; returns the tuner. */
 async function tuned(extra: Partial<ConstructorParameters<typeof Autotuner>[0]>) {
@@ -173,10 +176,25 @@ Deno.test('a budget leaves the lightest kernels for the next session', options, 
   const sources = Object.values(first.used).map((d) => d.source);
   assert(sources.includes('measured') && sources.includes('default'), sources.join());
   const stored = new Set(Object.keys(first.choices));
+  // Of the heaviest kernel too only the first candidates were compiled.
+  const untried = (r: typeof first) =>
+    Object.entries(r.choices).flatMap(([key, d]) =>
+      d.candidates.filter((c) => c.reason === 'no time was left').map(() => key),
+    );
+  const left = new Set(untried(first));
+  assert(stored.size === 1 && left.size === 1, `left candidates of ${[...left].join()}`);
+  const before = first.choices[[...left][0]!]!;
+  assert(before.candidates.filter((c) => c.milliseconds !== null).length === 4, 'more than four');
   const second = await tuned({ storage });
   for (const [key, { source }] of Object.entries(second.used)) {
-    assert(source === (stored.has(key) ? 'stored' : 'measured'), `${key} is ${source}`);
+    assert(source === 'measured', `${key} is ${source}`);
   }
+  assert(untried(second).length === 0, `never tried: ${untried(second).join()}`);
+  const after = second.choices[[...left][0]!]!;
+  assert(
+    after.candidates.every((c) => c.milliseconds !== null),
+    'the rest was not measured',
+  );
   const spent = await tuned({ totalMs: 0 });
   assert(Object.keys(spent.choices).length === 0, 'measured beyond the total');
 });

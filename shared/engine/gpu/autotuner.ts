@@ -54,8 +54,8 @@ export interface AutotunerOptions {
   /** Least device time of one measurement. @default {5} */
   minMs?: number;
   /**
-   * Longest the measurements of one plan may take, the heaviest kernels first; what is left gets the
-   * defaults now and its turn with the next plan or in the next session. @default {10000}
+   * Longest the measurements of one plan may take, the heaviest kernels first; kernels and candidates
+   * that are left have their turn with the next plan or in the next session. @default {10000}
    */
   budgetMs?: number;
   /** Longest all measurements of this tuner may take together. @default no limit */
@@ -68,6 +68,10 @@ const MIN_MS = 5;
 /** Measurements of each candidate, in turn; the fastest counts. */
 const ROUNDS = 3;
 const BUDGET_MS = 10_000;
+/** Candidates that are compiled side by side: the budget is looked at between two such lots. */
+const AT_ONCE = 4;
+/** Reason of a candidate that a later session measures. */
+const UNTRIED = 'no time was left';
 /** A candidate must be this much faster than the default: less may be noise. */
 const GAIN = 0.95;
 
@@ -128,7 +132,7 @@ export class Autotuner implements TileSource, Tuning {
     this.#loaded ??= this.#load();
     await this.#loaded;
     const tiles: Record<string, Tile> = {};
-    const unknown = new Map<string, { dispatch: Dispatch; work: number }>();
+    const unknown = new Map<string, { dispatch: Dispatch; work: number; begun?: TileDecision }>();
     for (const dispatch of dispatches) {
       const choice = loweringOf(dispatch.op)(dispatch, context).choice;
       if (!choice || choice.candidates.length < 2) continue;
@@ -137,13 +141,20 @@ export class Autotuner implements TileSource, Tuning {
       if (known && candidates.some((c) => same(c, known.tile))) {
         tiles[key] = known.tile;
         this.#use(key, known);
+        const begun = known.source === 'recorded' ? undefined : this.#choices.get(key);
+        if (begun?.candidates.some((c) => c.reason === UNTRIED)) {
+          unknown.set(key, { dispatch, work, begun });
+        }
       } else {
         unknown.set(key, { dispatch, work });
         this.#use(key, { tile, source: 'default' });
       }
     }
     if (unknown.size === 0 || this.#options.measure === false) return tiles;
-    const heaviest = [...unknown].sort(([, a], [, b]) => b.work - a.work);
+    // What has no choice at all comes before what has one to improve.
+    const heaviest = [...unknown].sort(
+      ([, a], [, b]) => Number(!!a.begun) - Number(!!b.begun) || b.work - a.work,
+    );
     const {
       minMs = MIN_MS,
       budgetMs = BUDGET_MS,
@@ -155,9 +166,9 @@ export class Autotuner implements TileSource, Tuning {
     const readback = new Readback(device);
     const bench = new Workbench(device, pipelines, readback);
     try {
-      for (const [key, { dispatch }] of heaviest) {
+      for (const [key, { dispatch, begun }] of heaviest) {
         if (performance.now() > deadline) break;
-        const decision = await measure(dispatch, context, bench, minMs);
+        const decision = await measure(dispatch, context, bench, { minMs, deadline, begun });
         this.#choices.set(key, decision);
         this.#use(key, decision);
         tiles[key] = decision.tile;
@@ -198,7 +209,8 @@ export class Autotuner implements TileSource, Tuning {
   #adopt(report: Partial<TuningReport> | null): void {
     for (const [key, decision] of Object.entries(report?.choices ?? {})) {
       if (typeof decision?.tile !== 'object' || decision.tile === null) continue;
-      const { candidates = [], tile } = decision;
+      const { tile } = decision;
+      const candidates = (decision.candidates ?? []).filter((c) => c?.tile);
       this.#choices.set(key, { tile, source: 'stored', candidates });
     }
   }
@@ -225,28 +237,50 @@ function same(a: Tile, b: Tile): boolean {
   );
 }
 
-/** Verifies, then times, every candidate of one dispatch; the default comes first. */
+interface MeasureOptions {
+  minMs: number;
+  /** When to stop compiling candidates; the first few are compiled in any case. */
+  deadline: number;
+  /** An earlier decision: only the default, its choice and what it left are tried. */
+  begun: TileDecision | undefined;
+}
+
+/** Verifies, then times, the candidates of one dispatch; the default comes first. */
 async function measure(
   dispatch: Dispatch,
   context: LoweringContext,
   bench: Workbench,
-  minMs: number,
+  { minMs, deadline, begun }: MeasureOptions,
 ): Promise<TileDecision> {
   const lower = (tiles: Record<string, Tile>): KernelCall =>
     loweringOf(dispatch.op)(dispatch, { ...context, tiles });
   const { key, candidates } = lower({}).choice!;
   const times: CandidateTime[] = candidates.map((tile) => ({ tile, milliseconds: null }));
+  const ready: { at: number; call: PreparedCall }[] = [];
+  const wanted: number[] = [];
+  candidates.forEach((tile, at) => {
+    const earlier = begun?.candidates.find((c) => same(c.tile, tile));
+    const settled = earlier && earlier.reason !== UNTRIED && at > 0 && !same(tile, begun!.tile);
+    if (settled) times[at] = { ...earlier, tile };
+    else wanted.push(at);
+  });
   bench.open(lower({}));
   try {
-    // Compilers work side by side; one kernel's failure is not the others'.
-    const made = await Promise.allSettled(
-      candidates.map((tile) => bench.prepare(lower({ [key]: tile }))),
-    );
-    const ready: { at: number; call: PreparedCall }[] = [];
-    made.forEach((result, at) => {
-      if (result.status === 'fulfilled') ready.push({ at, call: result.value });
-      else times[at]!.reason = messageOf(result.reason);
-    });
+    for (let first = 0; first < wanted.length; first += AT_ONCE) {
+      const lot = wanted.slice(first, first + AT_ONCE);
+      if (first > 0 && performance.now() > deadline) {
+        for (const at of lot) times[at]!.reason = UNTRIED;
+        continue;
+      }
+      // Compilers work side by side; one kernel's failure is not the others'.
+      const made = await Promise.allSettled(
+        lot.map((at) => bench.prepare(lower({ [key]: candidates[at]! }))),
+      );
+      made.forEach((result, i) => {
+        if (result.status === 'fulfilled') ready.push({ at: lot[i]!, call: result.value });
+        else times[lot[i]!]!.reason = messageOf(result.reason);
+      });
+    }
     // Without a default to compare with nothing may be chosen.
     if (ready[0]?.at !== 0) throw new Error(times[0]!.reason);
     const results = await bench.results(ready.map((r) => r.call));
@@ -264,7 +298,8 @@ async function measure(
   }
   const standard = times[0]!;
   let best = standard;
-  for (const t of times) {
+  for (const { at } of ready) {
+    const t = times[at]!;
     if (t.milliseconds === null || t.milliseconds >= standard.milliseconds! * GAIN) continue;
     if (t.milliseconds < best.milliseconds!) best = t;
   }
