@@ -46,10 +46,15 @@ export function engineProblem({ mayInstall = true } = {}) {
 
 /** How many tests the suite has. */
 export function suiteSize() {
-  const args = ['run', '--quiet', '--no-check', '-A', '--config', join(ROOT, 'deno.json')];
-  const { stdout } = spawnSync(findDeno(), [...args, join(ROOT, 'tests/production/count.ts')], {
-    encoding: 'utf8',
-  });
+  const args = ['run', '--quiet', '--no-check', '--no-prompt', '--ignore-env'];
+  const config = ['--config', join(ROOT, 'deno.json')];
+  const { stdout } = spawnSync(
+    findDeno(),
+    [...args, ...config, join(ROOT, 'tests/production/count.ts')],
+    {
+      encoding: 'utf8',
+    },
+  );
   return Number(stdout.trim()) || 0;
 }
 
