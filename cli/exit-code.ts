@@ -1,5 +1,10 @@
 /** Exit codes of `esper`, the same for every command. */
-import { CorruptDataError, InputError, NoAdapterError } from '#shared/base/errors.ts';
+import {
+  CorruptDataError,
+  InputError,
+  MissingFeatureError,
+  NoAdapterError,
+} from '#shared/base/errors.ts';
 import type { ExperimentFinished } from './experiment-options.ts';
 import type { RunFinished } from './train-options.ts';
 
@@ -8,6 +13,7 @@ export const EXIT = {
   failed: 1,
   /** Bad arguments or input. */
   input: 2,
+  /** None, or one without a feature that is asked for. */
   noAdapter: 3,
   /** 128 + SIGINT; the state is saved. */
   interrupted: 130,
@@ -16,7 +22,8 @@ export const EXIT = {
 /** Exit code for an error that ended a command. A damaged file is bad input, not a failed run. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InputError || error instanceof CorruptDataError) return EXIT.input;
-  if (error instanceof NoAdapterError) return EXIT.noAdapter;
+  const unfit = error instanceof NoAdapterError || error instanceof MissingFeatureError;
+  if (unfit) return EXIT.noAdapter;
   return EXIT.failed;
 }
 

@@ -3,6 +3,7 @@ import {
   CorruptDataError,
   InputError,
   LimitError,
+  MissingFeatureError,
   NoAdapterError,
   StorageFullError,
 } from '#shared/base/errors.ts';
@@ -163,6 +164,7 @@ describe('exit codes', () => {
     [new InputError('x'), 2],
     [new CorruptDataError('x'), 2],
     [new NoAdapterError('x'), 3],
+    [new MissingFeatureError('x'), 3],
     [new StorageFullError('x'), 1],
     [new LimitError('x'), 1],
     [new TypeError('x'), 1],

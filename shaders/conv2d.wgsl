@@ -17,6 +17,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 
@@ -130,15 +131,15 @@ fn conv2d(
         let in${j} = row_in & (ix + kx * DILATION + ${j}u < W);
 //% end
 //% if CHANNELS == 1
-        let a${j} = select(0.0, x[(at + ${j}u * C4) * 4u], in${j});
+        let a${j} = scalar_operand(select(0.0, x[(at + ${j}u * C4) * 4u], in${j}));
 //% else
-        let a${j} = select(vec4f(0.0), x[at + ${j}u * C4], in${j});
+        let a${j} = operand(select(vec4f(0.0), x[at + ${j}u * C4], in${j}));
 //% end
 //% else
 //% if CHANNELS == 1
-        let a${j} = x[(at + ${j}u * C4) * 4u];
+        let a${j} = scalar_operand(x[(at + ${j}u * C4) * 4u]);
 //% else
-        let a${j} = x[at + ${j}u * C4];
+        let a${j} = operand(x[at + ${j}u * C4]);
 //% end
 //% end
 //% end
@@ -148,7 +149,7 @@ fn conv2d(
           let w = tap + ${4*t}u * C4 * O4;
 //% if QUAD
 //% for j in 0..TN4
-          let u${j} = weight[w + lane * O4 + n${j}];
+          let u${j} = operand(weight[w + lane * O4 + n${j}]);
 //% end
 //% end
 //% for q in 0..CHANNELS
@@ -157,7 +158,7 @@ fn conv2d(
 //% if QUAD
             let b${j} = quadBroadcast(u${j}, ${q}u);
 //% else
-            let b${j} = weight[w + ${q}u * O4 + n${j}];
+            let b${j} = operand(weight[w + ${q}u * O4 + n${j}]);
 //% end
 //% end
 //% for i in 0..TX

@@ -15,6 +15,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 // @include lib/activation.wgsl
 
 override WX: u32 = 8u;
@@ -118,7 +119,7 @@ fn conv2d_grad_input(
 //% if CHUNKED
         let in${j} = row_in & (ix + PAD - kx * DILATION - ${TAPS-1}u + ${j}u < OW);
 //% end
-        let a${j} = select(vec4f(0.0), dy[at + ${j}u * O4], in${j});
+        let a${j} = gradient_operand(select(vec4f(0.0), dy[at + ${j}u * O4], in${j}));
 //% end
 //% end
 //% for t in 0..TAPS
@@ -128,19 +129,19 @@ fn conv2d_grad_input(
 //% for i in 0..TX
           let x${i} = ix + ${i}u + PAD - (kx + ${t}u) * DILATION;
           let in${i} = row_in & (x${i} % STRIDE == 0u) & (x${i} / STRIDE < OW);
-          let d${i} = select(vec4f(0.0), dy[row_at + x${i} / STRIDE * O4 + o], in${i});
+          let d${i} = gradient_operand(select(vec4f(0.0), dy[row_at + x${i} / STRIDE * O4 + o], in${i}));
 //% end
 //% end
 //% for j in 0..TN4
           {
 //% if QUAD
-            let own = weight[w + (c${j} * 4u + lane) * O4];
+            let own = operand(weight[w + (c${j} * 4u + lane) * O4]);
 //% end
 //% for q in 0..4
 //% if QUAD
             let b${q} = quadBroadcast(own, ${q}u);
 //% else
-            let b${q} = weight[w + (c${j} * 4u + ${q}u) * O4];
+            let b${q} = operand(weight[w + (c${j} * 4u + ${q}u) * O4]);
 //% end
 //% end
 //% for q in 0..4

@@ -9,6 +9,7 @@
 // Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, vec4s of o, kx and the
 //            vec4 in order, as in conv2d_grad_input
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 // @include lib/activation.wgsl
 
 const WX = ${WX}u;
@@ -39,8 +40,10 @@ override W_STRIDE: u32;  // vec4s between replicas of the parameters
 @group(0) @binding(3) var<storage, read> saved: array<vec4f>;    // [R, B, H, W, C]
 //% end
 
-var<workgroup> a_slice: array<vec4f, ${WY*TM*(SLICE/4+1)}>;
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>; // transposed: vec4s along c
+var<workgroup> a_slice: array<Kept, ${WY*TM*(SLICE/4+1)}>;
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>; // transposed: vec4s along c
+
+fn kept_row(v: Kept) -> vec4f { return kept_gradient(v); }
 
 @compute @workgroup_size(WX, WY)
 fn conv2d_grad_input_shared(
@@ -91,7 +94,7 @@ fn conv2d_grad_input_shared(
       let whole = (at_x % STRIDE == 0u) & (at_y % STRIDE == 0u);
       let inside = (at_x / STRIDE < OW) & (at_y / STRIDE < OH);
       let at = image${u} + (at_y / STRIDE * OW + at_x / STRIDE) * O4 + t / KW % O4;
-      a_slice[r${u} * ${SLICE/4+1}u + d${u}] = select(vec4f(0.0), dy[at], whole & inside);
+      a_slice[r${u} * ${SLICE/4+1}u + d${u}] = keep_gradient(select(vec4f(0.0), dy[at], whole & inside));
     }
 //% end
 //% for u in 0..((SLICE/4)*WX*TN4+WX*WY-1)/(WX*WY)
@@ -112,7 +115,7 @@ fn conv2d_grad_input_shared(
         let b${q} = weight[at + ${q}u * O4];
 //% end
 //% for q in 0..4
-        b_slice[(d * 4u + ${q}u) * ${WX*TN4}u + c] = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});
+        b_slice[(d * 4u + ${q}u) * ${WX*TN4}u + c] = keep(vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)}));
 //% end
       }
     }

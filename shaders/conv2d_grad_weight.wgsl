@@ -15,6 +15,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 
 override WX: u32 = 8u;
 override WY: u32 = 8u;
@@ -50,9 +51,9 @@ alias Channels = vec4f;
 // around to numbers far beyond it. `&`, not `&&`: a branch a pixel can crash one driver's compiler.
 fn tapped(row_at: u32, row_in: bool, ix: u32, c: u32) -> Channels {
 //% if CHANNELS == 1
-  return select(0.0, x[(row_at + ix) * 4u], row_in & (ix < W));
+  return scalar_operand(select(0.0, x[(row_at + ix) * 4u], row_in & (ix < W)));
 //% else
-  return select(vec4f(0.0), x[(row_at + ix) * C4 + c], row_in & (ix < W));
+  return operand(select(vec4f(0.0), x[(row_at + ix) * C4 + c], row_in & (ix < W)));
 //% end
 }
 
@@ -126,7 +127,7 @@ fn conv2d_grad_weight(
 //% end
 //% end
 //% for j in 0..TN4
-        let g${j} = dy[dy_at + ox * O4 + n${j}];
+        let g${j} = gradient_operand(dy[dy_at + ox * O4 + n${j}]);
         sum${j} += g${j};
 //% end
 //% for m in 0..TM4

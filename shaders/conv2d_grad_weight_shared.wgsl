@@ -8,6 +8,7 @@
 // Reference  shared/engine/reference/conv.ts conv2dGradWeight(); sums run over the pixels in order, as in
 //            conv2d_grad_weight; of a single vec4 of channels only the CHANNELS real ones are summed
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 
 const WX = ${WX}u;
 const WY = ${WY}u;
@@ -33,8 +34,8 @@ override DY_STRIDE: u32;   // vec4s between replicas of dy
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;            // [R, B, OH, OW, O]
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4f>; // [R, PARTS, KH KW C + 1, O]
 
-var<workgroup> a_slice: array<vec4f, ${SLICE*WY*TM4}>; // [SLICE, rows]
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>; // [SLICE, columns]
+var<workgroup> a_slice: array<Kept, ${SLICE*WY*TM4}>; // [SLICE, rows]
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>; // [SLICE, columns]
 
 @compute @workgroup_size(WX, WY)
 fn conv2d_grad_weight_shared(
@@ -82,7 +83,7 @@ fn conv2d_grad_weight_shared(
       let ix = pixel % OW * STRIDE + kx${u};
       let iy = pixel / OW % OH * STRIDE + ky${u};
       let at = replica * X_STRIDE + ((pixel / (OW * OH) * H + iy) * W + ix) * C4 + r${u} % C4;
-      a_slice[worker + ${u*WX*WY}u] = select(vec4f(0.0), x[at], (iy < H) & (ix < W));
+      a_slice[worker + ${u*WX*WY}u] = keep(select(vec4f(0.0), x[at], (iy < H) & (ix < W)));
     }
 //% end
 //% for u in 0..(SLICE*WX*TN4+WX*WY-1)/(WX*WY)
@@ -96,7 +97,8 @@ fn conv2d_grad_weight_shared(
       {
 //% end
         let pixel = first + min(start + m, pixels - 1u);
-        b_slice[unit] = dy[replica * DY_STRIDE + pixel * N4 + min(first_column + n, N4 - 1u)];
+        let at = replica * DY_STRIDE + pixel * N4 + min(first_column + n, N4 - 1u);
+        b_slice[unit] = keep_gradient(dy[at]);
       }
     }
 //% end
@@ -108,10 +110,10 @@ fn conv2d_grad_weight_shared(
 //% end
     for (var m = 0u; m < depth; m++) {
 //% for i in 0..TM4
-      let a${i} = a_slice[m * ${WY*TM4}u + local.y * ${TM4}u + ${i}u];
+      let a${i} = kept(a_slice[m * ${WY*TM4}u + local.y * ${TM4}u + ${i}u]);
 //% end
 //% for j in 0..TN4
-      let g${j} = b_slice[m * ${WX*TN4}u + local.x + ${j*WX}u];
+      let g${j} = kept_gradient(b_slice[m * ${WX*TN4}u + local.x + ${j*WX}u]);
       sum${j} += g${j};
 //% end
 //% for i in 0..TM4

@@ -10,6 +10,7 @@
 // Reference  shared/engine/reference/conv.ts conv2d(); sums run over ky, c (with MODE 1 vec4s of c),
 //            kx and the vec4 in order
 // Tile       shared/engine/kernels/conv-tiles.ts: TX and WX; they change no sum
+// @include lib/operand.wgsl
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 // @include lib/grouped_window.wgsl
@@ -83,11 +84,11 @@ fn conv2d_grouped(
         let from${j} = vec4u(at${j} * 4u + c) + first;
         let a${j} = select(
           vec4f(0.0),
-          vec4f(x[from${j}.x], x[from${j}.y], x[from${j}.z], x[from${j}.w]),
+          operand(vec4f(x[from${j}.x], x[from${j}.y], x[from${j}.z], x[from${j}.w])),
           in${j},
         );
 //% else
-        let a${j} = select(vec4f(0.0), x[at${j} + first + c], in${j});
+        let a${j} = operand(select(vec4f(0.0), x[at${j} + first + c], in${j}));
 //% end
 //% end
 //% end
@@ -97,14 +98,14 @@ fn conv2d_grouped(
 //% if MODE == 1
 //% for q in 0..4
           {
-            let w = weight[tap + (c * 4u + ${q}u) * O4];
+            let w = operand(weight[tap + (c * 4u + ${q}u) * O4]);
 //% for i in 0..TX
             s${i} = fma(vec4f(a${i*STRIDE+t}.${lane(q)}), w, s${i});
 //% end
           }
 //% end
 //% else
-          let w = weight[tap + c * O4];
+          let w = operand(weight[tap + c * O4]);
 //% for i in 0..TX
           s${i} = fma(a${i*STRIDE+t}, w, s${i});
 //% end

@@ -10,6 +10,7 @@
 // Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, o (with MODE 1 vec4s
 //            of o), kx and the vec4 in order
 // Tile       shared/engine/kernels/conv-tiles.ts: TX and WX; they change no sum
+// @include lib/operand.wgsl
 // @include lib/activation.wgsl
 // @include lib/grouped_window.wgsl
 
@@ -75,24 +76,24 @@ fn conv2d_grouped_grad_input(
         let from${i} = vec4u(at${i} * 4u + o) + first;
         let d${i} = select(
           vec4f(0.0),
-          vec4f(dy[from${i}.x], dy[from${i}.y], dy[from${i}.z], dy[from${i}.w]),
+          gradient_operand(vec4f(dy[from${i}.x], dy[from${i}.y], dy[from${i}.z], dy[from${i}.w])),
           in${i},
         );
 //% else
-        let d${i} = select(vec4f(0.0), dy[at${i} + first + o], in${i});
+        let d${i} = gradient_operand(select(vec4f(0.0), dy[at${i} + first + o], in${i}));
 //% end
 //% end
         let tap = replica * W_STRIDE + (ky * KW + kx) * CG * O4;
 //% if MODE == 0
         let wi = vec4u(tap * 4u + o) + row;
-        let w = vec4f(weight[wi.x], weight[wi.y], weight[wi.z], weight[wi.w]);
+        let w = operand(vec4f(weight[wi.x], weight[wi.y], weight[wi.z], weight[wi.w]));
 //% end
 //% if MODE == 2
-        let w = weight[tap + n];
+        let w = operand(weight[tap + n]);
 //% end
 //% if MODE == 1
 //% for q in 0..4
-        let b${q} = weight[tap + row + o + ${q}u * O4];
+        let b${q} = operand(weight[tap + row + o + ${q}u * O4]);
 //% end
 //% for q in 0..4
         let w${q} = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});

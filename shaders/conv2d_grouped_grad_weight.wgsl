@@ -10,6 +10,7 @@
 //            line; z: replica and part
 // Reference  shared/engine/reference/conv.ts conv2dGradWeight(); sums run over the pixels in order
 // Tile       shared/engine/kernels/conv-tiles.ts: TAPS and WX; they change no sum
+// @include lib/operand.wgsl
 // @include lib/grouped_window.wgsl
 
 override B: u32;
@@ -43,7 +44,7 @@ fn tapped(row_at: u32, row_in: bool, ix: u32, first: First) -> vec4f {
 //% else
   let v = x[at + first];
 //% end
-  return select(vec4f(0.0), v, row_in & (ix < W));
+  return operand(select(vec4f(0.0), v, row_in & (ix < W)));
 }
 
 @compute @workgroup_size(WX)
@@ -101,7 +102,7 @@ fn conv2d_grouped_grad_weight(
         x${t} = tapped(row_at, row_in, ox * STRIDE + (kx + ${t}u) * DILATION - PAD, first);
 //% end
 //% end
-        let g = dy[dy_at + ox * O4];
+        let g = gradient_operand(dy[dy_at + ox * O4]);
         sum += g;
 //% for t in 0..TAPS
 //% if MODE == 1

@@ -8,6 +8,7 @@
 // Reference  shared/engine/reference/conv.ts conv2d(); sums run over ky, vec4s of c, kx and the
 //            CHANNELS real ones of the vec4 in order, as in conv2d
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 
@@ -45,8 +46,10 @@ override ALPHA: u32 = 0u;
 @group(0) @binding(${4 + BIAS}) var<storage, read> control: array<u32>;
 //% end
 
-var<workgroup> a_slice: array<vec4f, ${WY*TM*(SLICE/4+1)}>;
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>;
+var<workgroup> a_slice: array<Kept, ${WY*TM*(SLICE/4+1)}>;
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>;
+
+fn kept_row(v: Kept) -> vec4f { return kept(v); }
 
 @compute @workgroup_size(WX, WY)
 fn conv2d_shared(
@@ -96,7 +99,8 @@ fn conv2d_shared(
       let at_x = ix${u} + t % KW * DILATION;
       let at_y = iy${u} + t / (C4 * KW) * DILATION;
       let at = image${u} + (at_y * W + at_x) * C4 + t / KW % C4;
-      a_slice[r${u} * ${SLICE/4+1}u + k${u}] = select(vec4f(0.0), x[at], (at_y < H) & (at_x < W));
+      let inside = (at_y < H) & (at_x < W);
+      a_slice[r${u} * ${SLICE/4+1}u + k${u}] = keep(select(vec4f(0.0), x[at], inside));
     }
 //% end
 //% for u in 0..(SLICE*WX*TN4+WX*WY-1)/(WX*WY)
@@ -112,7 +116,7 @@ fn conv2d_shared(
         let t = min(start + k / 4u, DEPTH4 - 1u);
         let tap = t / (C4 * KW) * KW + t % KW;
         let at = ((tap * C4 + t / KW % C4) * 4u + k % 4u) * N4 + min(first_column + n, N4 - 1u);
-        b_slice[unit] = weight[w_base + at];
+        b_slice[unit] = keep(weight[w_base + at]);
       }
     }
 //% end

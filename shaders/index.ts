@@ -55,6 +55,7 @@ import linearGradWeightEpilogueLib from './lib/linear_grad_weight_epilogue.wgsl'
 };
 import metricsLib from './lib/metrics.wgsl' with { type: 'text' };
 import momentsLib from './lib/moments.wgsl' with { type: 'text' };
+import operandLib from './lib/operand.wgsl' with { type: 'text' };
 import optimizerLib from './lib/optimizer.wgsl' with { type: 'text' };
 import permutationLib from './lib/permutation.wgsl' with { type: 'text' };
 import philoxLib from './lib/philox.wgsl' with { type: 'text' };
@@ -110,6 +111,7 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'lib/linear_grad_weight_epilogue.wgsl': linearGradWeightEpilogueLib,
   'lib/metrics.wgsl': metricsLib,
   'lib/moments.wgsl': momentsLib,
+  'lib/operand.wgsl': operandLib,
   'lib/optimizer.wgsl': optimizerLib,
   'lib/permutation.wgsl': permutationLib,
   'lib/philox.wgsl': philoxLib,

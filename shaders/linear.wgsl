@@ -12,6 +12,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 
@@ -77,12 +78,12 @@ fn linear(
 //% end
   for (var k = first; k < last; k++) {
 //% for i in 0..TM/(1+3*QUAD)
-    let a${i} = x[x${i} + k];
+    let a${i} = operand(x[x${i} + k]);
 //% end
 //% for q in 0..4
     {
 //% for j in 0..TN4
-      let b${j} = weight[w_base + (k * 4u + ${q}u) * N4 + n${j}];
+      let b${j} = operand(weight[w_base + (k * 4u + ${q}u) * N4 + n${j}]);
 //% end
 //% for i in 0..TM
 //% if QUAD

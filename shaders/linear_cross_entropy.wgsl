@@ -9,6 +9,7 @@
 // Grid       one invocation per TM rows, all TN4 vec4 columns, in a line; z: replica
 // Reference  shared/engine/reference/training.ts; every sum in the order of the two kernels
 // Tile       shared/engine/kernels/tiles.ts. No tile changes the order of any sum
+// @include lib/operand.wgsl
 // @include lib/finite.wgsl
 //% if ADVANCE
 // @include lib/control.wgsl
@@ -131,12 +132,12 @@ fn linear_cross_entropy(
 //% end
   for (var k = 0u; k < F4; k++) {
 //% for i in 0..TM
-    let a${i} = x[x${i} + k];
+    let a${i} = operand(x[x${i} + k]);
 //% end
 //% for q in 0..4
     {
 //% for j in 0..TN4
-      let b${j} = weight[w_base + (k * 4u + ${q}u) * ${TN4}u + ${j}u];
+      let b${j} = operand(weight[w_base + (k * 4u + ${q}u) * ${TN4}u + ${j}u]);
 //% end
 //% for i in 0..TM
 //% for j in 0..TN4

@@ -9,6 +9,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 // @include lib/activation.wgsl
 
 override WX: u32 = 8u;
@@ -64,11 +65,11 @@ fn linear_grad_input(
 //% end
   for (var n = first; n < last; n++) {
 //% for i in 0..TM/(1+3*QUAD)
-    let a${i} = dy[y${i} + n];
+    let a${i} = gradient_operand(dy[y${i} + n]);
 //% end
 //% for j in 0..TN4
 //% for q in 0..4
-    let b${q}_${j} = weight[w_base + (k${j} * 4u + ${q}u) * N4 + n];
+    let b${q}_${j} = operand(weight[w_base + (k${j} * 4u + ${q}u) * N4 + n]);
 //% end
 //% if !QUAD
 //% for q in 0..4

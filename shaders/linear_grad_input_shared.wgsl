@@ -6,6 +6,7 @@
 // Reference  shared/engine/reference/dense.ts linearGradInput(); sums run over n in order, as in
 //            linear_grad_input
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 // @include lib/activation.wgsl
 
 const WX = ${WX}u;
@@ -26,8 +27,10 @@ override CHUNK: u32;     // vec4s of dy in a part
 @group(0) @binding(3) var<storage, read> saved: array<vec4f>;   // [R, M, K]
 //% end
 
-var<workgroup> a_slice: array<vec4f, ${WY*TM*(SLICE/4+1)}>;
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>; // transposed: vec4s along k
+var<workgroup> a_slice: array<Kept, ${WY*TM*(SLICE/4+1)}>;
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>; // transposed: vec4s along k
+
+fn kept_row(v: Kept) -> vec4f { return kept_gradient(v); }
 
 @compute @workgroup_size(WX, WY)
 fn linear_grad_input_shared(
@@ -69,7 +72,7 @@ fn linear_grad_input_shared(
       {
 //% end
         let at = (source * M + min(first_row + r, M - 1u)) * N4 + min(start + n, N4 - 1u);
-        a_slice[r * ${SLICE/4+1}u + n] = dy[at];
+        a_slice[r * ${SLICE/4+1}u + n] = keep_gradient(dy[at]);
       }
     }
 //% end
@@ -88,7 +91,7 @@ fn linear_grad_input_shared(
         let b${q} = weight[at + ${q}u * N4];
 //% end
 //% for q in 0..4
-        b_slice[(n * 4u + ${q}u) * ${WX*TN4}u + c] = vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)});
+        b_slice[(n * 4u + ${q}u) * ${WX*TN4}u + c] = keep(vec4f(b0.${lane(q)}, b1.${lane(q)}, b2.${lane(q)}, b3.${lane(q)}));
 //% end
       }
     }

@@ -11,6 +11,7 @@
 //% if QUAD
 enable subgroups;
 //% end
+// @include lib/operand.wgsl
 
 override WX: u32 = 8u;
 override WY: u32 = 8u;
@@ -72,10 +73,10 @@ fn linear_grad_weight(
 //% end
   for (var m = first; m < last; m++) {
 //% for i in 0..TM4/(1+3*QUAD)
-    let a${i} = x[x_base + m * K4 + from${i}];
+    let a${i} = operand(x[x_base + m * K4 + from${i}]);
 //% end
 //% for j in 0..TN4
-    let b${j} = dy[y_base + m * N4 + n${j}];
+    let b${j} = gradient_operand(dy[y_base + m * N4 + n${j}]);
 //% if BIAS
     b_sum${j} += b${j};
 //% end

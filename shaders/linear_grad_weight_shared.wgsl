@@ -7,6 +7,7 @@
 // Reference  shared/engine/reference/dense.ts linearGradWeight(); sums run over the batch in order, as
 //            in linear_grad_weight
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 
 const WX = ${WX}u;
 const WY = ${WY}u;
@@ -29,8 +30,8 @@ override CHUNK: u32;     // rows of the batch in a part
 @group(0) @binding(3) var<storage, read_write> grad_bias: array<vec4f>;
 //% end
 
-var<workgroup> a_slice: array<vec4f, ${SLICE*WY*TM4}>; // [SLICE, rows]
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>; // [SLICE, columns]
+var<workgroup> a_slice: array<Kept, ${SLICE*WY*TM4}>; // [SLICE, rows]
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>; // [SLICE, columns]
 
 @compute @workgroup_size(WX, WY)
 fn linear_grad_weight_shared(
@@ -76,7 +77,7 @@ fn linear_grad_weight_shared(
       {
 //% end
         let at = min(start + m, M - 1u) * K4 + min(first_row + r, K4 - 1u);
-        a_slice[unit] = x[x_base + at];
+        a_slice[unit] = keep(x[x_base + at]);
       }
     }
 //% end
@@ -91,7 +92,7 @@ fn linear_grad_weight_shared(
       {
 //% end
         let at = min(start + m, M - 1u) * N4 + min(first_column + n, N4 - 1u);
-        b_slice[unit] = dy[y_base + at];
+        b_slice[unit] = keep_gradient(dy[y_base + at]);
       }
     }
 //% end
@@ -103,10 +104,10 @@ fn linear_grad_weight_shared(
 //% end
     for (var m = 0u; m < depth; m++) {
 //% for i in 0..TM4
-      let a${i} = a_slice[m * ${WY*TM4}u + local.y * ${TM4}u + ${i}u];
+      let a${i} = kept(a_slice[m * ${WY*TM4}u + local.y * ${TM4}u + ${i}u]);
 //% end
 //% for j in 0..TN4
-      let b${j} = b_slice[m * ${WX*TN4}u + local.x + ${j*WX}u];
+      let b${j} = kept_gradient(b_slice[m * ${WX*TN4}u + local.x + ${j*WX}u]);
 //% if BIAS
       b_sum${j} += b${j};
 //% end

@@ -5,6 +5,7 @@
 //            inputs of its WY TM rows of x, and the rows of weight that meet them, at a time
 // Reference  shared/engine/reference/dense.ts linear(); sums run over k in order, as in linear
 // Tile       shared/engine/kernels/tiles.ts, with `slice`
+// @include lib/operand.wgsl
 // @include lib/control.wgsl
 // @include lib/activation.wgsl
 
@@ -33,8 +34,10 @@ override CHUNK: u32;     // vec4s of x in a part
 @group(0) @binding(${4 + BIAS}) var<storage, read> control: array<u32>;
 //% end
 
-var<workgroup> a_slice: array<vec4f, ${WY*TM*(SLICE/4+1)}>;
-var<workgroup> b_slice: array<vec4f, ${SLICE*WX*TN4}>;
+var<workgroup> a_slice: array<Kept, ${WY*TM*(SLICE/4+1)}>;
+var<workgroup> b_slice: array<Kept, ${SLICE*WX*TN4}>;
+
+fn kept_row(v: Kept) -> vec4f { return kept(v); }
 
 @compute @workgroup_size(WX, WY)
 fn linear_shared(
@@ -77,7 +80,7 @@ fn linear_shared(
       {
 //% end
         let at = x_base + min(first_row + r, M - 1u) * K4 + min(start + k, K4 - 1u);
-        a_slice[r * ${SLICE/4+1}u + k] = x[at];
+        a_slice[r * ${SLICE/4+1}u + k] = keep(x[at]);
       }
     }
 //% end
@@ -92,7 +95,7 @@ fn linear_shared(
       {
 //% end
         let at = min(start * 4u + k, K4 * 4u - 1u) * N4 + min(first_column + n, N4 - 1u);
-        b_slice[unit] = weight[w_base + at];
+        b_slice[unit] = keep(weight[w_base + at]);
       }
     }
 //% end

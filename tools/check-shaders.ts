@@ -13,6 +13,7 @@ import { KERNELS } from '#shared/engine/kernels/catalog.ts';
 import { scheduleBase } from '#shared/engine/kernels/control.ts';
 import type { LoweringContext } from '#shared/engine/kernels/kernel-call.ts';
 import { CASES } from '../tests/gpu/cases.ts';
+import { HALF_CASES } from '../tests/gpu/half-cases.ts';
 import { prepareCase } from '../tests/gpu/prepare-case.ts';
 import { TILE_CASES } from '../tests/gpu/tile-cases.ts';
 import { checkCall, checkCoverage, checkFiles } from './shader-check.ts';
@@ -31,10 +32,13 @@ async function readShaders(folder: string, into: Record<string, string>): Promis
 const files: Record<string, string> = {};
 await readShaders('', files);
 
+/** Products once as they are and once with operands rounded to float16. */
+const ALL = [...CASES, ...TILE_CASES, ...HALF_CASES];
+
 const messages = new Set(checkFiles(files, SHADERS));
 const called = new Set<string>();
 const planned = new Set<string>();
-for (const parityCase of [...CASES, ...TILE_CASES]) {
+for (const parityCase of ALL) {
   const { plan, scheduleColumns } = prepareCase(parityCase);
   for (const family of FAMILIES) {
     const context: LoweringContext = {
@@ -74,6 +78,6 @@ for (const message of checkCoverage(files, Object.keys(KERNELS), called, planned
 }
 for (const message of messages) console.error(message);
 console.log(
-  `${Object.keys(files).length} shader files, ${CASES.length + TILE_CASES.length} cases, ${messages.size} violations`,
+  `${Object.keys(files).length} shader files, ${ALL.length} cases, ${messages.size} violations`,
 );
 Deno.exit(messages.size > 0 ? 1 : 0);

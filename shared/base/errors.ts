@@ -13,6 +13,11 @@ export class NoAdapterError extends Error {
   override name = 'NoAdapterError';
 }
 
+/** The device lacks an optional feature that the run asks for. The CLI exits with 3. */
+export class MissingFeatureError extends Error {
+  override name = 'MissingFeatureError';
+}
+
 /** A shader did not compile; the message names the file and line in the source tree. */
 export class ShaderCompileError extends Error {
   override name = 'ShaderCompileError';

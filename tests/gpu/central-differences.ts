@@ -17,11 +17,12 @@ const STEP = 1e-5;
 
 /**
  * dL/dp for every parameter of every replica, in the layout of the gradient arena; L is the sum of
- * the row losses (output `rows`) over the batch size.
+ * the row losses (output `rows`) over the batch size. Operands are never rounded: what is differentiated
+ * is the function that a numeric class approximates.
  */
 export async function centralDifferences(c: ParityCase): Promise<Float64Array> {
   const backend = createReferenceBackend();
-  const prepared = prepareCase(c);
+  const prepared = prepareCase({ ...c, numerics: 'f32' });
   const { plan } = prepared;
   const buffers = uploadCase(backend, prepared);
   const executable = await backend.prepare(plan, {

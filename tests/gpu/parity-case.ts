@@ -11,6 +11,7 @@ import {
   scheduleColumns,
 } from '../../shared/engine/kernels/control.ts';
 import { Graph, type Tensor } from '../../shared/engine/plan/graph.ts';
+import type { Numerics } from '../../shared/engine/plan/numerics.ts';
 import { numel, pack, roundUp } from '../../shared/engine/plan/shape.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface ParityCase {
   readonly buffers?: readonly string[];
   /** Buffers compared bit for bit against the reference's words: control. */
   readonly words?: readonly string[];
+  /** Numeric class of the products. @default {'f32'} */
+  readonly numerics?: Numerics;
   /** Check gradients by central differences of the loss; the graph has an output `rows`. */
   readonly differences?: boolean;
   /** Each replica must equal, bit for bit, a run of its seed alone. */

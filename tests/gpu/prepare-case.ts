@@ -1,5 +1,6 @@
 /** From a parity case to a plan and filled buffers on a backend. */
 import type { Backend, DeviceBuffer } from '../../shared/engine/plan/backend.ts';
+import { planIn } from '../../shared/engine/plan/numerics.ts';
 import { makePlan, type Plan } from '../../shared/engine/plan/plan.ts';
 import { pack } from '../../shared/engine/plan/shape.ts';
 import { CaseBuilder, draw, type ParityCase } from './parity-case.ts';
@@ -18,7 +19,7 @@ export function prepareCase(
 ): PreparedCase {
   const b = new CaseBuilder(seeds);
   const outputs = c.build(b);
-  const plan = makePlan(c.name, b.graph, seeds.length, outputs);
+  const plan = planIn(makePlan(c.name, b.graph, seeds.length, outputs), c.numerics ?? 'f32');
   const parameters = new Float32Array(seeds.length * plan.parameterElements);
   seeds.forEach((seed, r) => {
     for (const p of plan.parameters) {

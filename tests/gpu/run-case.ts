@@ -33,7 +33,7 @@ export interface Verdict {
 const EPSILON = 2 ** -23;
 
 /** Limit of |gradient - central difference| relative to the largest difference. */
-const DIFFERENCE_LIMIT = 2e-4;
+const DIFFERENCE_LIMIT = { f32: 2e-4, 'f16-multiply': 1e-2 } as const;
 
 /** Runs a case `1 + again` times over from the same start and returns each result. */
 async function execute(
@@ -275,7 +275,8 @@ async function compareDifferences(
   const want = await centralDifferences(c);
   const got = actual.values.get('gradients')!;
   const largest = want.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
-  const at = want.findIndex((v, i) => !(Math.abs(v - got[i]!) <= DIFFERENCE_LIMIT * largest));
+  const limit = DIFFERENCE_LIMIT[c.numerics ?? 'f32'] * largest;
+  const at = want.findIndex((v, i) => !(Math.abs(v - got[i]!) <= limit));
   if (at >= 0) {
     verdict.failures.push(`gradients[${at}] is ${got[at]}, central difference is ${want[at]}`);
   }

@@ -5,7 +5,7 @@
 import { NoAdapterError } from '../../base/errors.ts';
 import type { AdapterInfo } from '../plan/backend.ts';
 
-const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
 /** Invocations that share numbers in the quad variants of kernels. */
 const QUAD = 4;
 

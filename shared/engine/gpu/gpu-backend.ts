@@ -2,7 +2,7 @@
  * Runs plans on WebGPU. A plan is prepared once (pipelines, slot buffers, bind groups); running it
  * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
  */
-import { DeviceLostError, LimitError, messageOf } from '../../base/errors.ts';
+import { DeviceLostError, LimitError, MissingFeatureError, messageOf } from '../../base/errors.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import { MAX_GROUPS } from '../kernels/kernel-call.ts';
@@ -16,6 +16,7 @@ import type {
   Tuning,
   TuningRecord,
 } from '../plan/backend.ts';
+import { F16_FEATURE, isHalf } from '../plan/numerics.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TileSource } from './autotuner.ts';
 import { openDevice } from './device.ts';
@@ -197,6 +198,7 @@ export class GpuBackend implements Backend {
   }
 
   async #build(plan: Plan, bindings: PlanBindings): Promise<Executable> {
+    this.#checkNumerics(plan);
     // Before anything is tuned or compiled for tensors that cannot be.
     for (const s of plan.slots) this.#checkSize(slotLabel(s), s.elements * 4);
     const context: LoweringContext = {
@@ -263,6 +265,13 @@ export class GpuBackend implements Backend {
       },
     };
     return executable;
+  }
+
+  #checkNumerics(plan: Plan): void {
+    if (!plan.dispatches.some(isHalf) || this.device.features.has(F16_FEATURE)) return;
+    throw new MissingFeatureError(
+      `Cannot compute in numerics "f16-multiply": adapter "${this.adapter.name}" does not offer the WebGPU feature "${F16_FEATURE}"; use numerics "f32", or another adapter or browser`,
+    );
   }
 
   #variantsOf(calls: readonly KernelCall[]): TuningRecord['choices'] {

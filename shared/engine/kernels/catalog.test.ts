@@ -180,6 +180,14 @@ describe('kernel catalog', () => {
     for (const op of Object.keys(KERNELS)) expect(SHADERS).toHaveProperty([`${op}.wgsl`]);
   });
 
+  it('has products whose shaders all know how operands are rounded', () => {
+    const products = Object.keys(SHADERS).filter((file) => /^(linear|conv2d)/.test(file));
+    expect(products.length).toBeGreaterThanOrEqual(16);
+    for (const file of products) {
+      expect(SHADERS[file], file).toMatch(/^\/\/ @include lib\/operand\.wgsl$/m);
+    }
+  });
+
   it('names an op it does not know', () => {
     expect(() => loweringOf('melt')).toThrow('Cannot lower op "melt"');
   });

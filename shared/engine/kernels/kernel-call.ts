@@ -33,6 +33,8 @@ export interface LoweringContext {
   family: 'software' | 'gpu';
   /** Whether four neighbouring invocations can share numbers: subgroups of at least four. */
   quads?: boolean;
+  /** Whether the dispatch rounds its operands to float16, see engine/plan/numerics.ts. */
+  half?: boolean;
   /** Recorded choices by the keys of tiles.ts. @default the family's own */
   tiles?: Readonly<Record<string, Tile>>;
   /** Columns of a schedule row and word of its first row, see control.ts. */

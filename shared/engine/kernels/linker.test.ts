@@ -107,13 +107,23 @@ describe('expanded shaders', () => {
   it('linear, two rows and one vec4 column, with bias and blend', () => {
     const defines = {
       ...{ TM: 2, TN4: 1, BIAS: 1, BLEND: 1, ACT: 1, SLOPE: 0 },
-      ...{ QUAD: 0, LOOPED: 0, ROW_EDGE: 1, COLUMN_EDGE: 0, SPLIT: 0 },
+      ...{ QUAD: 0, LOOPED: 0, HALF: 0, ROW_EDGE: 1, COLUMN_EDGE: 0, SPLIT: 0 },
     };
     expect(link('linear.wgsl', SHADERS, defines).code).toMatchSnapshot();
   });
 
   it('conv2d_grad_weight, a sliding window of two taps', () => {
-    const defines = { TAPS: 2, TM4: 1, TN4: 1, SLIDE: 1, QUAD: 0, LOOPED: 0, CHANNELS: 2 };
+    const defines = {
+      ...{ TAPS: 2, TM4: 1, TN4: 1, SLIDE: 1, QUAD: 0, LOOPED: 0, HALF: 0, CHANNELS: 2 },
+    };
     expect(link('conv2d_grad_weight.wgsl', SHADERS, defines).code).toMatchSnapshot();
+  });
+
+  it('operands rounded to f16', () => {
+    const text = link('lib/operand.wgsl', SHADERS, { HALF: 1, GRADIENT_SCALE: 1024 }).code;
+    expect(text).toMatchSnapshot();
+    // Directives of the language come before everything else.
+    const first = text.split('\n').find((line) => !line.startsWith('//'));
+    expect(first).toBe('enable f16;');
   });
 });

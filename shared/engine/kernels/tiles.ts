@@ -86,7 +86,8 @@ export function tileKey(s: TileShape, replicas = 1): string {
 
 /** The recorded choice for the shape, or the default of the adapter's family. */
 export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
-  const key = tileKey(s, c.replicas);
+  // Other conversions, other memory: what is fast for one numeric class says nothing about another.
+  const key = `${tileKey(s, c.replicas)}${c.half ? '/f16' : ''}`;
   const all = tilesOf(s, c);
   const candidates = all
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)

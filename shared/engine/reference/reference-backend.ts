@@ -13,11 +13,13 @@ import type {
   PlanBindings,
   ReadRequest,
 } from '../plan/backend.ts';
+import { isHalf, operandsOf } from '../plan/numerics.ts';
 import type { Dispatch, Plan, PlannedTensor } from '../plan/plan.ts';
 import { attentionReference } from './attention.ts';
 import { convReference } from './conv.ts';
 import { denseReference } from './dense.ts';
 import { elementwiseReference } from './elementwise.ts';
+import { roundOperand } from './half.ts';
 import { healthReference } from './health.ts';
 import { microBatchReference } from './micro-batches.ts';
 import { normReference } from './norm.ts';
@@ -118,6 +120,21 @@ function view(
   return values.subarray(start, start + t.elements);
 }
 
+/** Inputs as an op reads them: as they are, or the operands of a product rounded to float16. */
+function operandReader(
+  dispatch: Dispatch,
+  inputs: readonly Float64Array[],
+): (index: number) => Float64Array {
+  const operands = isHalf(dispatch) ? operandsOf(dispatch.op) : null;
+  if (!operands) return (i) => inputs[i]!;
+  const rounded = operands.map((_, i) => new Float64Array(inputs[i]!.length));
+  return (i) => {
+    const kind = operands[i];
+    if (!kind) return inputs[i]!;
+    return roundOperand(inputs[i]!, kind, rounded[i]!);
+  };
+}
+
 function prepareStep(
   plan: Plan,
   dispatch: Dispatch,
@@ -135,7 +152,7 @@ function prepareStep(
       replicas: plan.replicas,
       scheduleBase: bindings.scheduleBase,
       scheduleColumns: bindings.scheduleColumns,
-      input: (i) => inputs[i]!,
+      input: operandReader(dispatch, inputs),
       output: (i) => outputs[i]!,
       buffer: (t) => buffers.get(t.buffer)!,
     };

@@ -1,0 +1,59 @@
+/**
+ * The numeric class f16-multiply on the adapter that Deno finds: every product against the float64
+ * reference that rounds its operands too, with every tile. Skipped, with a message, where the adapter
+ * has no `shader-f16`.
+ */
+import { openDevice } from '../../shared/engine/gpu/device.ts';
+import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
+import { HALF_CASES } from './half-cases.ts';
+import { firstDifference, runCase } from './run-case.ts';
+import { FixedCandidate, FixedTile, OTHERS, SLICED_CASES, TILE_CASES } from './tile-cases.ts';
+
+const { device, adapter, quads } = await openDevice(navigator.gpu);
+const backend = new GpuBackend(device, adapter, { quads });
+const ignore = !device.features.has(F16_FEATURE);
+if (ignore) console.log(`Skipped: ${adapter.name} does not offer the feature "${F16_FEATURE}"`);
+const options = { sanitizeOps: false, sanitizeResources: false, ignore } as const;
+
+function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message);
+}
+
+for (const parityCase of HALF_CASES) {
+  Deno.test(parityCase.name, options, async () => {
+    const verdict = await runCase(backend, parityCase);
+
+    if (!verdict.ok) throw new Error(verdict.failures.join('\n'));
+  });
+}
+
+for (const kind of ['software', 'gpu'] as const) {
+  const own = { ...adapter, kind };
+  const standard = new GpuBackend(device, own, { quads });
+  for (const c of TILE_CASES.map((c) => ({ ...c, numerics: 'f16-multiply' }) as const)) {
+    Deno.test(`f16/${c.name}/${kind}: every tile gives the same bits`, options, async () => {
+      for (let index = 1; index <= OTHERS[kind]; index++) {
+        const tuner = new FixedCandidate(index);
+        const other = new GpuBackend(device, own, { quads, tuner });
+        const name = await firstDifference(standard, other, c);
+        assert(tuner.changed.size > 0, 'no kernel had another tile');
+        assert(
+          [...tuner.changed].every((key) => key.endsWith('/f16')),
+          'a tile of another class',
+        );
+        assert(name === null, `${name}: candidate ${index} gives other bits than the default`);
+      }
+    });
+  }
+}
+
+for (const [index, { tile, cases }] of SLICED_CASES.entries()) {
+  Deno.test(`f16/products in workgroup memory, tile ${index}`, options, async () => {
+    const other = new GpuBackend(device, adapter, { quads, tuner: new FixedTile(tile) });
+    for (const c of cases) {
+      const name = await firstDifference(backend, other, { ...c, numerics: 'f16-multiply' });
+      assert(name === null, `${c.name}: ${name} has other bits than with the default`);
+    }
+  });
+}
