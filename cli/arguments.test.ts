@@ -22,7 +22,7 @@ describe('parseArguments()', () => {
     expect(
       line(
         'train two-spirals --seed 7 --out runs/a --steps=300 --replicas 4 ' +
-          '--server http://127.0.0.1:8787/ --resume --json --no-growth --profile',
+          '--server http://127.0.0.1:8787/ --resume --json --no-growth --profile --numerics f16-multiply',
       ),
     ).toEqual({
       command: 'train',
@@ -33,6 +33,7 @@ describe('parseArguments()', () => {
         seed: 7,
         steps: 300,
         replicas: 4,
+        numerics: 'f16-multiply',
         serverUrl: 'http://127.0.0.1:8787',
         resume: true,
         force: false,
@@ -52,6 +53,7 @@ describe('parseArguments()', () => {
         seed: null,
         steps: null,
         replicas: null,
+        numerics: null,
         serverUrl: null,
         resume: false,
         force: false,

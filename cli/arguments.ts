@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { InputError } from '#shared/base/errors.ts';
 import { JobKind, WorkerName } from '#shared/contracts/api-jobs.ts';
+import { Numerics } from '#shared/contracts/experiment.ts';
 import { EXPORT_FORMAT_NAMES, type ExportFormatName } from '#shared/contracts/export-format.ts';
 import { SuiteName } from '#shared/contracts/verdict.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
@@ -202,12 +203,23 @@ function trainOptions(values: Values, positionals: readonly string[]): TrainOpti
     seed: integer('seed', values.seed, 0, MAX_SEED),
     steps: integer('steps', values.steps, 1, MAX_STEPS),
     replicas: integer('replicas', values.replicas, 1, 256),
+    numerics: numericsOf(values['numerics']),
     serverUrl: httpUrl('server', values.server),
     resume,
     force: !!values.force,
     growth: !values['no-growth'],
     profile: !!values['profile'],
   };
+}
+
+function numericsOf(value: Values[string]): Numerics | null {
+  const name = text(value);
+  if (name === null) return null;
+  const known = Numerics.safeParse(name);
+  if (known.success) return known.data;
+  throw new InputError(
+    `Option "--numerics" is "${name}", must be ${Numerics.options.join(' or ')}`,
+  );
 }
 
 function experimentOptions(values: Values, positionals: readonly string[]): ExperimentOptions {

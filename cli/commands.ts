@@ -30,6 +30,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       seed: { value: 'N', help: 'everything random derives from it, 0 to 4294967295' },
       steps: { value: 'N', help: 'optimizer steps' },
       replicas: { value: 'R', help: 'independent networks trained together, 1 to 256' },
+      numerics: { value: 'CLASS', help: 'f32, or f16-multiply: products of float16 numbers' },
       server: { value: 'URL', help: 'workbench server for kernels and decisions' },
       resume: { help: 'continue the run in the run folder' },
       force: { help: 'replace the run in the run folder' },

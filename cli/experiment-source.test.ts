@@ -36,6 +36,14 @@ describe('loadExperiment()', () => {
     expect(defaultRunFolder(experiment)).toBe('runs/two-spirals-7');
   });
 
+  test('a numeric class replaces the own one, and the default is left out', async () => {
+    const half = await load('two-spirals', {}, { numerics: 'f16-multiply' });
+    expect(half.numerics).toBe('f16-multiply');
+    const plain = await load('two-spirals', {}, { numerics: 'f32' });
+    expect(plain).toEqual(await load('two-spirals'));
+    expect('numerics' in plain).toBe(false);
+  });
+
   test.each([
     ['my/exp.json', 'my/a.csv'],
     ['exp.json', 'a.csv'],

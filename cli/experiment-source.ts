@@ -3,7 +3,7 @@
  * replace its settings.
  */
 import { InputError } from '#shared/base/errors.ts';
-import { Experiment } from '#shared/contracts/experiment.ts';
+import { Experiment, type Numerics } from '#shared/contracts/experiment.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { parseExperiment, resolveDataPaths } from '#shared/data/experiment-file.ts';
 import { PRESETS } from '#shared/data/presets.ts';
@@ -15,6 +15,7 @@ export interface Replacements {
   seed?: number | null;
   steps?: number | null;
   replicas?: number | null;
+  numerics?: Numerics | null;
   /** False: the starting host alone. */
   growth?: boolean;
 }
@@ -38,10 +39,14 @@ export async function loadExperiment(
 
 export function applyOptions(
   experiment: Experiment,
-  { seed = null, steps = null, replicas = null, growth = true }: Replacements,
+  { seed = null, steps = null, replicas = null, numerics = null, growth = true }: Replacements,
 ): Experiment {
+  // The default is absent, so that the experiment keeps its identity.
+  const { numerics: own, ...rest } = experiment;
+  const wanted = numerics ?? own ?? 'f32';
   return {
-    ...experiment,
+    ...rest,
+    ...(wanted === 'f32' ? {} : { numerics: wanted }),
     ...(seed === null ? {} : { seed }),
     ...(steps === null ? {} : { steps }),
     ...(replicas === null ? {} : { replicas }),

@@ -2,7 +2,7 @@
 import { COMMANDS } from './commands.ts';
 
 const EXIT_CODES = [
-  'Exit codes: 0 done, 1 the work failed, 2 bad arguments or input, 3 no graphics adapter,',
+  'Exit codes: 0 done, 1 the work failed, 2 bad arguments or input, 3 no usable graphics adapter,',
   '130 interrupted (state saved).',
 ];
 

@@ -3,6 +3,7 @@
  * line fills these in; cli/train.ts does the work and knows nothing of terminals or signals.
  */
 import type { RunEvent } from '#shared/contracts/events.ts';
+import type { Numerics } from '#shared/contracts/experiment.ts';
 import type { KernelTimes } from '#shared/contracts/kernel-times.ts';
 
 /** Parsed and range-checked arguments of `esper train`; null: not given, the experiment decides. */
@@ -20,6 +21,8 @@ export interface TrainOptions {
   steps: number | null;
   /** Replaces the experiment's number of replicas, 1 to 256. */
   replicas: number | null;
+  /** Replaces the experiment's numeric class. */
+  numerics: Numerics | null;
   /** Base address of a workbench server that stores kernels and answers decisions. */
   serverUrl: string | null;
   /** Continue the run that the run folder holds. */
@@ -68,6 +71,7 @@ export type RunFinished = Extract<RunEvent, { type: 'run.finished' }>;
  * @returns The last event of the log; the command line prints it and derives the exit code.
  * @throws {InputError} Bad experiment, data or run folder: exit code 2.
  * @throws {NoAdapterError} No usable adapter: exit code 3.
+ * @throws {MissingFeatureError} The adapter lacks what the experiment's numerics need: exit code 3.
  */
 export type RunTrain = (
   options: TrainOptions,

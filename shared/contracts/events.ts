@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Decision } from './decision.ts';
+import { Numerics } from './experiment.ts';
 import { Contribution, Landscape } from './graft.ts';
 import { HealthSignal } from './health.ts';
 import { PolicyKnowledge } from './knowledge.ts';
@@ -77,6 +78,8 @@ export const RunEvent = z.discriminatedUnion('type', [
     shaderDigest: z.string(),
     configDigest: z.string(),
     resumed: z.boolean(),
+    /** Numeric class of all products of the run. @default {'f32'} */
+    numerics: Numerics.optional(),
     /** What the rows became: their digest, their classes in order, and the fitted scaling. */
     data: z
       .object({

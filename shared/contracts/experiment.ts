@@ -80,6 +80,10 @@ export const LearningRateSchedule = z
   })
   .prefault({});
 
+/** The format in which products multiply their operands; engine/plan/numerics.ts. */
+export const Numerics = z.enum(['f32', 'f16-multiply']);
+export type Numerics = z.infer<typeof Numerics>;
+
 /** What no key can tell on its own. */
 function checkTogether(
   e: {
@@ -166,6 +170,9 @@ export const Experiment = z
       .describe(
         'Equal parts of a batch, computed one after the other, whose gradients add up to one update: less memory; absent: 1',
       ),
+    numerics: Numerics.optional().describe(
+      'f32, or f16-multiply: operands of products are rounded to float16, sums and everything stored stay float32; needs the WebGPU feature shader-f16 and gives other bits; absent: f32',
+    ),
     optimizer: OptimizerSpec.prefault({ kind: 'adam' }),
     schedule: LearningRateSchedule,
     growth: GrowthSpec,

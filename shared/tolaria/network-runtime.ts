@@ -8,6 +8,7 @@ import type { Experiment } from '../contracts/experiment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CONTROL } from '../engine/kernels/control.ts';
 import type { Backend, KernelTime, TuningRecord } from '../engine/plan/backend.ts';
+import { backendIn } from '../engine/plan/numerics.ts';
 import { numel } from '../engine/plan/shape.ts';
 import type { Topology } from '../kasmina/growing-network.ts';
 import { replicaSeed } from '../nn/initialise.ts';
@@ -36,6 +37,7 @@ export type Split = 'train' | 'validation' | 'test';
 const MIN_EVALUATION_BATCH = 256;
 
 export class NetworkRuntime {
+  /** Prepares every plan in the experiment's numeric class. */
   readonly backend: Backend;
   readonly input: readonly number[];
   readonly seeds: readonly number[];
@@ -57,7 +59,7 @@ export class NetworkRuntime {
     dataset: Dataset,
     seeds?: readonly number[],
   ) {
-    this.backend = backend;
+    this.backend = backendIn(backend, experiment.numerics ?? 'f32');
     this.#experiment = experiment;
     this.#dataset = dataset;
     this.input = dataset.imageShape ?? [dataset.features];

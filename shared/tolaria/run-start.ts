@@ -64,10 +64,12 @@ export async function resumeRun(parts: RunParts): Promise<number> {
 }
 
 function logStart({ configDigest, network, run }: RunParts, resumed: boolean): void {
-  const { backend, dataset, shaderDigest } = run.options;
+  const { backend, dataset, experiment, shaderDigest } = run.options;
   const { classes, scaling, source } = dataset;
   const data = { source, classes, scaling, input: [...inputOf(dataset)] };
   const adapter = backend.adapter.name;
-  run.emit({ type: 'run.started', adapter, shaderDigest, configDigest, resumed, data });
+  const { numerics } = experiment;
+  const start = { adapter, shaderDigest, configDigest, resumed, data };
+  run.emit({ type: 'run.started', ...start, ...(numerics === undefined ? {} : { numerics }) });
   network.logTuning();
 }

@@ -49,7 +49,7 @@ const ENDS = { done: 'Finished', interrupted: 'Interrupted', failed: 'Failed' } 
 export function eventText(event: RunEvent): string {
   switch (event.type) {
     case 'run.started':
-      return `${event.resumed ? 'Resumed' : 'Started'} on ${event.adapter}`;
+      return `${event.resumed ? 'Resumed' : 'Started'} on ${event.adapter}${event.numerics ? `, numerics ${event.numerics}` : ''}`;
     case 'tuning':
       return tuningText(event.choices);
     case 'evaluation':

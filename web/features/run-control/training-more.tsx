@@ -1,7 +1,8 @@
 /** The training options behind "More options": loss, optimizer and schedule in full. */
-import type { Experiment, OptimizerSpec } from '../../../shared/contracts/experiment.ts';
+import type { Experiment, Numerics, OptimizerSpec } from '../../../shared/contracts/experiment.ts';
 import { editDraft, useDraftStore } from '../../draft-store.ts';
 import { issueFor } from '../../experiment-issues.ts';
+import { useRunStore } from '../../run-store.ts';
 import { CheckField, NumberField, SelectField, TextValueField } from '../../ui/field.tsx';
 import { MoreOptions } from './more-options.tsx';
 import styles from './run-control.module.css';
@@ -11,10 +12,11 @@ import {
   chooseSchedule,
   type LossChoice,
   lossChoice,
+  offersHalf,
   withOptional,
 } from './training-options.ts';
 
-const FIELDS = ['loss', 'labelSmoothing', 'microBatches', 'optimizer', 'schedule'];
+const FIELDS = ['loss', 'labelSmoothing', 'microBatches', 'numerics', 'optimizer', 'schedule'];
 
 export function MoreTrainingOptions() {
   const draft = useDraftStore((s) => s.draft);
@@ -23,7 +25,33 @@ export function MoreTrainingOptions() {
       <LossOptions />
       <OptimizerOptions />
       <ScheduleOptions />
+      <NumericsOption />
     </MoreOptions>
+  );
+}
+
+const NUMERICS = [
+  { value: 'f32', label: '32-bit (f32)' },
+  { value: 'f16-multiply', label: '16-bit products (f16-multiply)' },
+] as const;
+
+function NumericsOption() {
+  const numerics = useDraftStore((s) => s.draft.numerics ?? 'f32');
+  const offered = useRunStore((s) => offersHalf(s.adapter));
+  const issue = useIssue();
+  const hint =
+    offered === false
+      ? 'This adapter has no 16-bit arithmetic (shader-f16): a run with 16-bit products is refused'
+      : 'With 16 bits, numbers are rounded before they are multiplied; sums, weights and gradients stay 32-bit. Other bits, about the same accuracy';
+  return (
+    <SelectField<Numerics>
+      label="Arithmetic of products"
+      hint={hint}
+      value={numerics}
+      options={NUMERICS}
+      issue={issue('numerics')}
+      onChange={(v) => editDraft((d) => withOptional(d, 'numerics', v, 'f32'))}
+    />
   );
 }
 

@@ -5,6 +5,7 @@ import {
   chooseLoss,
   chooseOptimizer,
   chooseSchedule,
+  offersHalf,
   withOptional,
 } from './training-options.ts';
 
@@ -62,6 +63,15 @@ describe('chooseSchedule', () => {
   });
 });
 
+describe('offersHalf', () => {
+  it('is what the adapter says; the reference engine rounds by itself', () => {
+    expect(offersHalf(null)).toBeNull();
+    expect(offersHalf({ kind: 'gpu', features: ['subgroups'] })).toBe(false);
+    expect(offersHalf({ kind: 'software', features: ['shader-f16'] })).toBe(true);
+    expect(offersHalf({ kind: 'reference', features: [] })).toBe(true);
+  });
+});
+
 describe('changedOptions', () => {
   it('counts what differs from the defaults', () => {
     expect(changedOptions(draft())).toBe(0);
@@ -69,9 +79,10 @@ describe('changedOptions', () => {
     const changed = draft({
       labelSmoothing: 0.1,
       microBatches: 4,
+      numerics: 'f16-multiply',
       optimizer: { kind: 'sgd', nesterov: true, clipNorm: 1 },
       schedule: { kind: 'cosine', warmupSteps: 10 },
     });
-    expect(changedOptions(changed)).toBe(6);
+    expect(changedOptions(changed)).toBe(7);
   });
 });

@@ -2,6 +2,7 @@
  * Edits of the training options that the experiment file may leave out. What a person sets to its
  * default is left out again, so that the experiment keeps its identity.
  */
+import type { AdapterReport } from '../../../shared/contracts/engine-protocol.ts';
 import {
   Experiment,
   type LossSpec,
@@ -50,11 +51,18 @@ export function chooseSchedule(before: Schedule, kind: Schedule['kind']): Schedu
   return Experiment.shape.schedule.parse({ kind, warmupSteps: before.warmupSteps });
 }
 
+/** Whether the adapter multiplies float16 numbers; null: there is none yet. */
+export function offersHalf(
+  adapter: Pick<AdapterReport, 'kind' | 'features'> | null,
+): boolean | null {
+  return adapter && (adapter.kind === 'reference' || adapter.features.includes('shader-f16'));
+}
+
 const DEFAULT_SCHEDULE: Schedule = Experiment.shape.schedule.parse({});
 
 /** How many of the options differ from what an experiment has that names none of them. */
 export function changedOptions(draft: Experiment): number {
-  const { labelSmoothing = 0, loss, microBatches = 1, optimizer, schedule } = draft;
+  const { labelSmoothing = 0, loss, microBatches = 1, numerics, optimizer, schedule } = draft;
   const usual: OptimizerSpec = Experiment.shape.optimizer.parse({ kind: optimizer.kind });
   const differs = (a: object, b: object, skip: readonly string[]): number =>
     [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
@@ -67,6 +75,7 @@ export function changedOptions(draft: Experiment): number {
     one(loss !== 'cross-entropy') +
     one(labelSmoothing !== 0) +
     one(microBatches !== 1) +
+    one((numerics ?? 'f32') !== 'f32') +
     differs(optimizer, usual, ['kind', 'learningRate']) +
     differs(schedule, DEFAULT_SCHEDULE, [])
   );
