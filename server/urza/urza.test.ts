@@ -235,6 +235,12 @@ describe('/api/v1/kernels', () => {
     expect(await register(`fn own() { loop {} }\n${wgsl}`)).toEqual(unsafe);
     expect(await register(`${wgsl}\nfn own() { loop {} }`)).toEqual(unsafe);
     expect(await register(`// made by a test\n${wgsl}`)).toEqual([201, null]);
+    // An extension is ours to ask for as well: where the numeric class of the host calls for it.
+    const host = { ...base.host, numerics: 'f16-multiply' as const };
+    const half = await kernelText(base.blueprint, host, family);
+    expect(half.wgsl).toContain('enable f16;');
+    expect(await register(half.wgsl)).toEqual(unsafe);
+    expect(await register(half.wgsl, { host })).toEqual([201, null]);
   });
 
   it('gives no WGSL of a rejected kernel', async () => {

@@ -3,6 +3,7 @@
  * Identity is the SHA-256 of the canonical form; names and metadata are not part of it.
  */
 import { z } from 'zod';
+import { Numerics } from './numerics.ts';
 
 /**
  * A number of units or channels, or one of the host's: `in` (features of a linear host's input,
@@ -121,10 +122,14 @@ export const Blueprint = z.strictObject({
 });
 export type Blueprint = z.infer<typeof Blueprint>;
 
+/** Numeric class of the host's products, which a seed on it shares. @default {'f32'} */
+const hostNumerics = Numerics.optional();
+
 /** Shapes of the host a blueprint is compiled for. */
 export const HostShape = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('linear'),
+    numerics: hostNumerics,
     /** Logical feature axes of the input, batch left out. */
     input: z.array(z.number().int().positive()).min(1),
     outFeatures: z.number().int().positive(),
@@ -138,6 +143,7 @@ export const HostShape = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('conv2d'),
+    numerics: hostNumerics,
     /** [height, width, channels] of the input. */
     input: z.tuple([
       z.number().int().positive(),

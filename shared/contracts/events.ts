@@ -4,10 +4,10 @@
  */
 import { z } from 'zod';
 import { Decision } from './decision.ts';
-import { Numerics } from './experiment.ts';
 import { Contribution, Landscape } from './graft.ts';
 import { HealthSignal } from './health.ts';
 import { PolicyKnowledge } from './knowledge.ts';
+import { Numerics } from './numerics.ts';
 import { BlendMode, PACED_CURVES, SeedStage } from './seed.ts';
 
 /** A person's or a replayed log's intervention, applied between two steps. */

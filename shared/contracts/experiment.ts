@@ -7,9 +7,10 @@ import { z } from 'zod';
 import { DataSpec, Scaling } from './data-spec.ts';
 import { GrowthSpec } from './growth-spec.ts';
 import { Activation, HostSpec } from './host.ts';
+import { Numerics } from './numerics.ts';
 import { PolicySpec } from './policy.ts';
 
-export { Activation, DataSpec, GrowthSpec, HostSpec, PolicySpec, Scaling };
+export { Activation, DataSpec, GrowthSpec, HostSpec, Numerics, PolicySpec, Scaling };
 
 const count = z.number().int().positive();
 
@@ -79,10 +80,6 @@ export const LearningRateSchedule = z
       .describe('Factor of each fall (step only); absent: 0.1'),
   })
   .prefault({});
-
-/** The format in which products multiply their operands; engine/plan/numerics.ts. */
-export const Numerics = z.enum(['f32', 'f16-multiply']);
-export type Numerics = z.infer<typeof Numerics>;
 
 /** What no key can tell on its own. */
 function checkTogether(

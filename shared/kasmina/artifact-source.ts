@@ -1,5 +1,6 @@
 /** Where the trainer gets artifacts from; implemented by tezzeret's kernel cache and forge. */
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
+import type { Numerics } from '../contracts/numerics.ts';
 
 export interface ProvidedArtifact {
   /** SHA-256 of the manifest. */
@@ -23,4 +24,10 @@ export interface ArtifactSource {
    * @throws {Error} On an unexpected fault, counted against the seed.
    */
   provide(blueprint: Blueprint, host: HostShape): Promise<ProvidedArtifact>;
+}
+
+/** The source, asked for seeds whose products are in a numeric class; for `f32` the source itself. */
+export function artifactsIn(source: ArtifactSource, numerics: Numerics): ArtifactSource {
+  if (numerics === 'f32') return source;
+  return { provide: (blueprint, host) => source.provide(blueprint, { ...host, numerics }) };
 }

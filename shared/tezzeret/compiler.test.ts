@@ -45,6 +45,39 @@ function steadyClock(ms: number) {
   };
 }
 
+describe('a host in a numeric class', () => {
+  it.each(['widen-8', 'bottleneck-mlp-8', 'conv3x3'])(
+    'is a host of its own for %s',
+    async (name) => {
+      const host = hostOf(name);
+      const plain = await compile(name, host);
+      const half = await compile(name, { ...host, numerics: 'f16-multiply' });
+      expect(half.manifest.key).not.toBe(plain.manifest.key);
+      expect(half.manifest.host.numerics).toBe('f16-multiply');
+      expect(half.manifest.verification).toMatchObject({ status: 'validated' });
+      expect(half.wgsl).toContain('\nenable f16;\n');
+      expect(plain.wgsl).not.toContain('enable f16;');
+      expect(half.manifest.weightsSha256).toBe(plain.manifest.weightsSha256);
+    },
+  );
+
+  it('has a wider bound, and one that holds', async () => {
+    const host: HostShape = { ...linearHost, numerics: 'f16-multiply' };
+    const off = (share: number) =>
+      faultyBackend(reference, {
+        output: (name, values) => {
+          if (name === 's') values.set(values.map((v) => v * (1 + share)));
+        },
+      });
+    const statusOf = async (share: number) => {
+      const { manifest } = await compile('widen-8', host, { backend: off(share) });
+      return manifest.verification.status;
+    };
+    expect(await statusOf(2 ** -10)).toBe('validated');
+    expect(await statusOf(2 ** -8)).toBe('rejected');
+  });
+});
+
 describe('the pipelines', () => {
   it('fast verifies, and neither tunes nor measures', async () => {
     let tuned = 0;

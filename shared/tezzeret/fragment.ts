@@ -9,6 +9,7 @@ import { inferShapes } from '../blueprints/ir.ts';
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import { differentiate } from '../engine/plan/autodiff.ts';
 import { Graph, type Tensor } from '../engine/plan/graph.ts';
+import { planIn } from '../engine/plan/numerics.ts';
 import { makePlan, type Plan, type PlannedParameter } from '../engine/plan/plan.ts';
 import { seedPrefix } from '../kasmina/kasmina-layer.ts';
 import { seedOutput } from '../kasmina/seed-output.ts';
@@ -26,6 +27,7 @@ export interface Fragment {
 }
 
 /**
+ * @param host Also says the numeric class of the seed's products.
  * @param batch Rows of x.
  * @param pass `forward` leaves the gradients out.
  * @throws {InputError} If the blueprint does not fit the host.
@@ -61,7 +63,8 @@ export function seedFragment(
       outputs[`d_${input.name}`] = gradient;
     }
   }
-  return { plan: makePlan(`seed-${blueprint.name}-${pass}`, graph, 1, outputs), batch, reads };
+  const plan = makePlan(`seed-${blueprint.name}-${pass}`, graph, 1, outputs);
+  return { plan: planIn(plan, host.numerics ?? 'f32'), batch, reads };
 }
 
 /** Name of a fragment's parameter within its blueprint: `<node>.weight` or `<node>.bias`. */

@@ -53,6 +53,8 @@ describe('lintWgsl()', () => {
     ['@compute @workgroup_size(32, 32) fn f() {}', /at most 256 invocations/],
     ['@compute @workgroup_size(N) fn f() {}', /at most 256/],
     ['enable subgroups;', /extension/],
+    // Ours are known by their text, see server/urza/kernel-routes.ts.
+    ['enable f16;', /extension/],
   ])('refuses %s', (source, reason) => {
     expect(first(source)).toMatch(reason);
   });

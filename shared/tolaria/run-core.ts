@@ -6,6 +6,7 @@ import type { Observation } from '../contracts/decision.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { HealthSignal } from '../contracts/health.ts';
 import { heuristicSettingsOf } from '../contracts/policy.ts';
+import { artifactsIn } from '../kasmina/artifact-source.ts';
 import { GrowthController } from '../kasmina/growth-controller.ts';
 import { learningRateShare } from '../nn/schedules.ts';
 import { noWatch, type TrainerState } from './checkpoint.ts';
@@ -39,7 +40,7 @@ export class RunCore {
       experiment,
       sites: sitesOf(experiment, dataset),
       sitesAfter: (changes) => sitesOf(experiment, dataset, changes),
-      artifacts: options.artifacts,
+      artifacts: artifactsIn(options.artifacts, experiment.numerics ?? 'f32'),
       blueprintOf: options.blueprintOf,
       hostParameters: hostParametersOf(experiment, dataset),
       emit: (body) => this.emit(body),

@@ -1,14 +1,16 @@
 /**
  * The page of kernels.html: runs every parity case, or what its address asks for, and shows and
  * publishes the verdicts. ?tiles: every other tile; ?sliced: tiles in workgroup memory; ?random: drawn
- * shapes.
+ * shapes; ?f16: products of float16 numbers, none where the adapter has none.
  */
 
 import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
+import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { CASES } from '../gpu/cases.ts';
+import { HALF_CASES } from '../gpu/half-cases.ts';
 import type { ParityCase } from '../gpu/parity-case.ts';
 import { fewRandomCases } from '../gpu/random-cases.ts';
 import { firstDifference, runCase, type Verdict } from '../gpu/run-case.ts';
@@ -89,10 +91,12 @@ async function run(): Promise<KernelReport> {
     verdicts.push(verdict);
   };
   const asked = location.search;
+  const offered = device.features.has(F16_FEATURE);
   if (asked === '?tiles') await runTiles(backend, add);
   else if (asked === '?sliced') await runSliced(backend, add);
   else {
-    const cases = asked === '?random' ? fewRandomCases : CASES;
+    const half = offered ? HALF_CASES : [];
+    const cases = asked === '?random' ? fewRandomCases : asked === '?f16' ? half : CASES;
     for (const parityCase of cases) add(await runCase(backend, parityCase));
   }
   const report = {

@@ -5,8 +5,10 @@
 import { fileURLToPath } from 'node:url';
 import { expect, type Page, type TestInfo, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
+import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { wgslText } from '../../vite.config.ts';
 import { CASES } from '../gpu/cases.ts';
+import { HALF_CASES } from '../gpu/half-cases.ts';
 import { fewRandomCases } from '../gpu/random-cases.ts';
 import { FEW_SLICED_CASES, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
 import type { KernelReport } from './kernels-page.ts';
@@ -70,4 +72,11 @@ test('tiles in workgroup memory give the same bits', async ({ page }, testInfo) 
 test('every kernel agrees with the reference on drawn shapes', async ({ page }, testInfo) => {
   const report = await reportOf(page, testInfo, '?random');
   expect(report.verdicts.map((v) => v.name)).toEqual(fewRandomCases.map((c) => c.name));
+});
+
+test('products of float16 numbers agree with the reference', async ({ page }, testInfo) => {
+  const { adapter, verdicts } = await reportOf(page, testInfo, '?f16');
+  const offered = adapter.features.includes(F16_FEATURE);
+  test.skip(!offered, `${adapter.name} does not offer the feature "${F16_FEATURE}"`);
+  expect(verdicts.map((v) => v.name)).toEqual(HALF_CASES.map((c) => c.name));
 });

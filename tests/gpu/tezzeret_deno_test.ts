@@ -8,6 +8,7 @@ import { CATALOGUE, LIBRARY_NAMES, libraryBlueprint } from '../../shared/bluepri
 import type { HostShape } from '../../shared/contracts/blueprint.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import { shaderDigest } from '../../shared/engine/kernels/shader-text.ts';
+import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import type { Plan } from '../../shared/engine/plan/plan.ts';
 import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
 import {
@@ -68,6 +69,26 @@ for (const name of new Set([
       assert.equal(manifest.family, device.adapter.kind);
     });
   }
+}
+
+const hasHalf = device.device.features.has(F16_FEATURE);
+if (!hasHalf) console.log(`Skipped: ${device.adapter.name} does not offer "${F16_FEATURE}"`);
+for (const [name, host] of [
+  ['widen-8', HOSTS.linear[1]!],
+  ['bottleneck-mlp-8', HOSTS.linear[1]!],
+  ['low-rank-4', HOSTS.linear[2]!],
+  ['conv3x3-8', HOSTS.conv2d[1]!],
+  ['depthwise-separable', HOSTS.conv2d[0]!],
+] as const) {
+  Deno.test({
+    name: `forge validates ${name} for products of float16 numbers`,
+    ...{ ignore: !hasHalf, sanitizeOps: false, sanitizeResources: false },
+    async fn() {
+      const { manifest, wgsl } = await compile(name, { ...host, numerics: 'f16-multiply' });
+      assert.equal(rejection(manifest), null);
+      assert.match(wgsl, /^enable f16;$/m);
+    },
+  });
 }
 
 for (const [name, host] of [
