@@ -121,7 +121,16 @@ function usualFanOut({ fanOut }: Student): number {
 
 /** Norm of the gradient that a unit with no input weights and this outgoing direction would get. */
 export function gradientGain(student: Student, task: Task, fanOut: readonly number[]): number {
-  const { b } = momentsOf(student, task);
+  return gainOf(crossMoment(student, task), fanOut);
+}
+
+/** B = x' G / N of a student: all that gains and GradMax's direction need. */
+export function crossMoment(student: Student, task: Task): number[][] {
+  return momentsOf(student, task).b;
+}
+
+/** {@link gradientGain} where B is known. */
+export function gainOf(b: readonly number[][], fanOut: readonly number[]): number {
   return norm(b.map((row) => row.reduce((sum, value, o) => sum + value * fanOut[o]!, 0)));
 }
 
@@ -157,7 +166,11 @@ export function newUnit(
 
 /** The direction whose unit would feel the largest gradient, as the policy `gradmax` finds it. */
 export function gradMaxDirection(student: Student, task: Task): number[] {
-  const { b } = momentsOf(student, task);
+  return topDirection(crossMoment(student, task));
+}
+
+/** {@link gradMaxDirection} where B is known. */
+export function topDirection(b: readonly number[][]): number[] {
   return [...gradMax(b.flat(), FEATURES, FEATURES, 1).fanOut[0]!];
 }
 

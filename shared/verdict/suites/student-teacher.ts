@@ -17,12 +17,13 @@ import { bootstrapInterval } from '../bootstrap.ts';
 import { holm, signedRank } from '../paired-tests.ts';
 import { probability } from '../sentences.ts';
 import {
-  gradientGain,
-  gradMaxDirection,
+  crossMoment,
+  gainOf,
   lossOf,
   newUnit,
   randomDirection,
   type Student,
+  topDirection,
 } from './student-teacher-growth.ts';
 import { FULL, type Pair, pairsOf, REPEATS, Students } from './students.ts';
 import { deviationOf, interruptedResult, meanOf, type Suite, type SuiteOptions } from './suite.ts';
@@ -279,18 +280,18 @@ function gainsOf(students: readonly Student[], pairs: readonly Pair[], units: nu
   return students.map((student, i) => {
     const { seed, task } = pairs[i]!;
     const random = new RandomStream(seed, `student-teacher/gains/${units}`);
+    const b = crossMoment(student, task);
     const gain = (direction: readonly number[]) => {
       const length = Math.hypot(...direction);
-      return gradientGain(
-        student,
-        task,
+      return gainOf(
+        b,
         direction.map((v) => v / length),
       );
     };
     const best = (rule: 'random-positive' | 'random-gaussian') =>
       Math.max(...Array.from({ length: 5 }, () => gain(randomDirection(rule, random))));
     return {
-      gradmax: gain(gradMaxDirection(student, task)),
+      gradmax: gain(topDirection(b)),
       positive: best('random-positive'),
       gaussian: best('random-gaussian'),
     };
