@@ -44,6 +44,15 @@ const SHARED: readonly NumberSetting[] = [
   { key: 'fossilizeContribution', label: 'Contribution to stay' },
 ];
 
+/** Leaves the key out at its default. */
+function setOptimised(isOptimised: boolean): void {
+  editDraft((draft) => {
+    if (draft.policy.kind !== 'gradmax') return draft;
+    const { variant: _, ...policy } = draft.policy;
+    return { ...draft, policy: isOptimised ? { ...policy, variant: 'optimised' } : policy };
+  });
+}
+
 export function PolicySettings() {
   const policy = useDraftStore((s) => s.draft.policy);
   const issues = useDraftStore((s) => s.validation.issues);
@@ -66,6 +75,13 @@ export function PolicySettings() {
             onChange={(value) => edit({ [key]: value })}
           />
         ))}
+        {policy.kind === 'gradmax' && (
+          <CheckField
+            label="Climb from random directions (GradMaxOpt)"
+            checked={policy.variant === 'optimised'}
+            onChange={setOptimised}
+          />
+        )}
         {policy.kind === 'bandit' && (
           <>
             <TextValueField<string>
