@@ -30,6 +30,9 @@ interface Order {
   ready: number | null;
 }
 
+/** Waits below this are the event loop's, not the compiler's, milliseconds. */
+const LEAST_WAIT_MS = 1;
+
 export class SeedLoader {
   readonly placements: Placements = { placed: 0, waits: 0, waitedMs: 0 };
   #slots: SlotRegistry;
@@ -95,7 +98,8 @@ export class SeedLoader {
       return;
     }
     this.#loading.delete(id);
-    this.#report(r, order, artifact, Math.max(0, (order.ready ?? this.#now()) - due));
+    const waited = (order.ready ?? this.#now()) - due;
+    this.#report(r, order, artifact, waited < LEAST_WAIT_MS ? 0 : waited);
     const gate = gateG1({
       artifactValidated: artifact.validated,
       digestMatches: artifact.digestMatches,
