@@ -4,7 +4,7 @@
  */
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Readiness } from '../shared/contracts/api.ts';
-import { serverApi } from './server-access.ts';
+import { serverApi, useServerAccess } from './server-access.ts';
 
 const POLL_MS = 10_000;
 const DEADLINE_MS = 4000;
@@ -30,7 +30,8 @@ export function useStoredRuns() {
 /**
  * The server's readiness and the round trip to it, in milliseconds; an error means it is away. A
  * server that is draining or has lost its database answers 503 and says so in the body, which is
- * why this read goes past the typed client. It needs no token.
+ * why this read goes past the typed client. It needs no
+ * token, and tells more with one.
  */
 export function useServerReadiness() {
   return useQuery({
@@ -48,7 +49,12 @@ export function useServerReadiness() {
 async function readinessJson(signal: AbortSignal): Promise<unknown> {
   const path = '/readyz';
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
-  const headers = { accept: 'application/json', 'x-request-id': crypto.randomUUID() };
+  const { token } = useServerAccess.getState();
+  const headers = {
+    accept: 'application/json',
+    'x-request-id': crypto.randomUUID(),
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+  };
   const response = await fetch(path, { signal: deadline, headers });
   if (response.status !== 200 && response.status !== 503) {
     throw new Error(`Cannot read ${path}: the server answered ${response.status}`);
