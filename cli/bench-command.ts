@@ -4,7 +4,7 @@ import { closestWord } from '#shared/data/closest-word.ts';
 import { createGpuBackend, type GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
 import { measurePolicies, type PolicyReport, policyText } from '../bench/policies.ts';
 import { markdownReport, type PeerTable, terminalReport } from '../bench/report.ts';
-import { benchServer, type ServerFigure } from '../bench/server.ts';
+import { serverSectionOf, withServerSection } from '../bench/server-figures.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
@@ -177,31 +177,11 @@ export async function runBench(
       ...(peers ? ['--peers FILE'] : []),
     ];
     const command = ['npx esper bench --write', options.write, ...flags].join(' ');
-    await Deno.writeTextFile(options.write, markdownReport(reports, command, peers));
+    // The part that "esper bench server" writes stays as it is.
+    const server = serverSectionOf(await Deno.readTextFile(options.write).catch(() => ''));
+    const page = markdownReport(reports, command, peers);
+    await Deno.writeTextFile(options.write, server ? withServerSection(page, server) : page);
     note(`written to ${options.write}`);
   }
   return { reports, text: terminalReport(reports) };
-}
-
-/** `esper bench server`: the server instead of the engine. */
-export async function runServerBench(
-  seconds: number,
-  note: (message: string) => void,
-  stop: AbortSignal,
-): Promise<{ report: { profile: string; figures: ServerFigure[] }; text: string }> {
-  const profile = Deno.env.get('ESPER_PROFILE') ?? 'embedded';
-  const dataDir = await Deno.makeTempDir({ prefix: 'esper-bench-' });
-  try {
-    const figures = await benchServer({ seconds, dataDir, note, stop });
-    const rows = figures.map(({ name, value, unit, goal }) => {
-      const shown = Number.isInteger(value) ? String(value) : value.toPrecision(3);
-      return `| ${name} | ${`${shown} ${unit}`.trim()} | ${goal ?? ''} |`;
-    });
-    const text = [`| ${profile} profile | measured | goal |`, '|---|---:|---:|', ...rows].join(
-      '\n',
-    );
-    return { report: { profile, figures }, text };
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
 }

@@ -182,6 +182,8 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       '  npx esper bench mlp_s --profile',
       '  npx esper bench policies    (what a decision costs; needs no adapter)',
       '  npx esper bench --browser --write docs/benchmarks.md',
+      '  npx esper bench server      (the profile of ESPER_PROFILE; --samples: seconds of load)',
+      '  npx esper bench server --write docs/benchmarks.md   (both profiles; as root)',
     ],
   },
   serve: {

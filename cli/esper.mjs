@@ -57,7 +57,8 @@ function permissions(args) {
   if (args[0] === 'bench' && args[1] === 'server') {
     // The server that is measured gets what it needs from its own environment.
     hosts.push('127.0.0.1');
-    return [...permissionsFor(args, hosts), `--allow-run=${findDeno()}`];
+    const programs = [findDeno(), process.execPath];
+    return [...permissionsFor(args, hosts), `--allow-run=${programs}`, '--allow-sys=cpus'];
   }
   return permissionsFor(args, hosts);
 }

@@ -124,11 +124,12 @@ function verdict({ json, options }: Extract<Invocation, { command: 'verdict' }>)
 
 function bench({ json, options }: Extract<Invocation, { command: 'bench' }>): Promise<number> {
   return stoppable(json, 'stopping', createOutput, async (output, stop) => {
-    const { runBench, runPolicyBench, runServerBench } = await import('./bench-command.ts');
+    const { runBench, runPolicyBench } = await import('./bench-command.ts');
     const note = (message: string) => output.note(message);
     if (options.only.length === 1 && options.only[0] === 'server') {
-      const { report, text } = await runServerBench(options.samples, note, stop);
-      console.log(json ? JSON.stringify(report) : text);
+      const { runServerBench } = await import('./server-bench.ts');
+      const { reports, text } = await runServerBench(options, note, stop);
+      console.log(json ? reports.map((r) => JSON.stringify(r)).join('\n') : text);
       return stop.aborted ? EXIT.interrupted : EXIT.done;
     }
     const { reports, text } =

@@ -100,7 +100,11 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     if (!finished) throw new Error('The run ended without its last event');
     return finished;
   } finally {
-    await run?.close();
+    const unsent = (await run?.close()) ?? 0;
+    if (unsent > 0) {
+      const later = folder === null ? '' : `; npx esper train --resume --out ${folder} sends them`;
+      output.warn(`the server was not told of the last ${grouped(unsent)} events${later}`);
+    }
     await storage?.close().catch(() => undefined);
   }
 }

@@ -14,15 +14,16 @@ import {
   type JobQueue,
   type LeaseLost,
   type NewJob,
-  NO_JOBS,
   type StoredJob,
 } from './job-port.ts';
 import { UnavailableError } from './ports.ts';
 import { onRedis } from './redis-connection.ts';
+import { RedisJobRecords } from './redis-job-records.ts';
 
-const STATES = Object.keys(NO_JOBS) as JobState[];
 /** Time BullMQ may take for one operation before its Redis counts as away. */
 const OPERATION_MS = 3000;
+/** Lock of a job until its lease is set: as long as a server that dies in between holds it. */
+const TAKE_LOCK_MS = 5000;
 /** Time a sweeper holds a job it found without a lock. */
 const SWEEP_LOCK_MS = 5000;
 
@@ -44,17 +45,18 @@ interface Kind {
 
 export class BullJobQueue implements JobQueue {
   #o: BullJobsOptions;
-  #prefix: string;
+  #records: RedisJobRecords;
   #kinds = new Map<JobKind, Kind>();
 
   constructor(options: BullJobsOptions) {
     this.#o = options;
-    this.#prefix = options.prefix ?? 'esper';
+    this.#records = new RedisJobRecords(options.redis, options.prefix ?? 'esper', options.now);
     for (const kind of JobKind.options) {
-      const shared = { connection: options.connection, prefix: `${this.#prefix}:bull` };
+      const shared = { connection: options.connection, prefix: this.#records.bullPrefix };
       const queue = new Queue(kind, shared);
       // Without a processor: jobs are fetched one by one, when somebody asks.
-      const worker = new Worker(kind, undefined, { ...shared, autorun: false });
+      const lockDuration = TAKE_LOCK_MS;
+      const worker = new Worker(kind, undefined, { ...shared, autorun: false, lockDuration });
       queue.on('error', () => undefined);
       worker.on('error', () => undefined);
       this.#kinds.set(kind, { queue, worker });
@@ -63,17 +65,7 @@ export class BullJobQueue implements JobQueue {
 
   async enqueue(job: NewJob): Promise<'created' | 'exists'> {
     return await this.#limited(async () => {
-      const { redis, now } = this.#o;
-      const isNew = (await redis.hsetnx(this.#key(job.id), 'id', job.id)) === 1;
-      if (isNew) {
-        const position = await redis.incr(`${this.#prefix}:jobs:position`);
-        const { kind, spec, maxTries } = job;
-        const time = now();
-        const start = { kind, spec, maxTries, position, tries: 0, createdAt: time };
-        await redis.hset(this.#key(job.id), start);
-        await redis.zadd(`${this.#prefix}:jobs`, position, job.id);
-        await this.#setState(job.id, position, 'queued', {});
-      }
+      const isNew = await this.#records.create(job);
       // Also for a job that is known: a crash may have come before this.
       await this.#kind(job.kind).queue.add(job.kind, {}, { jobId: job.id, attempts: 1 });
       return isNew ? 'created' : 'exists';
@@ -88,16 +80,16 @@ export class BullJobQueue implements JobQueue {
           const fence = this.#o.newFence();
           const bull = await this.#kind(kind).worker.getNextJob(fence, { block: false });
           if (!bull?.id) break;
-          const job = await this.#read(bull.id);
+          const job = await this.#records.read(bull.id);
           // Cancelled while it waited, or added twice by a crash.
           if (job?.state !== 'queued') {
             await bull.moveToFailed(new UnrecoverableError('not wanted'), fence, false);
             continue;
           }
           await bull.extendLock(fence, leaseMs);
-          const tries = await this.#o.redis.hincrby(this.#key(job.id), 'tries', 1);
           const changes = { worker, progress: '', error: '' };
-          await this.#setState(job.id, job.position, 'running', changes);
+          await this.#records.setState(job, 'running', changes, 1);
+          const tries = job.tries + 1;
           const taken = { state: 'running' as const, tries, worker, progress: null, error: null };
           return { job: { ...job, ...taken, updatedAt: this.#o.now() }, fence };
         }
@@ -110,7 +102,7 @@ export class BullJobQueue implements JobQueue {
     return await this.#held(id, fence, async (bull, job) => {
       if ((await bull.extendLock(fence, leaseMs)) !== 1) return 'lost';
       const changes = progress === null ? {} : { progress };
-      await this.#o.redis.hset(this.#key(id), { ...changes, updatedAt: this.#o.now() });
+      await this.#records.set(id, { ...changes, updatedAt: this.#o.now() });
       return { cancelRequested: job.cancelRequested };
     });
   }
@@ -132,67 +124,59 @@ export class BullJobQueue implements JobQueue {
   async release(id: string, fence: string, cancelled: boolean) {
     return await this.#held(id, fence, async (bull, job) => {
       const isCancelled = cancelled || job.cancelRequested;
-      if (!isCancelled) await this.#o.redis.hincrby(this.#key(id), 'tries', -1);
-      return await this.#end(bull, job, fence, isCancelled ? 'cancelled' : 'queued', '', '');
+      const tries = isCancelled ? 0 : -1;
+      return await this.#end(bull, job, fence, isCancelled ? 'cancelled' : 'queued', '', '', tries);
     });
   }
 
   async cancel(id: string): Promise<StoredJob | null> {
     return await this.#limited(async () => {
-      const job = await this.#read(id);
+      const job = await this.#records.read(id);
       if (!job) return null;
-      if (job.state === 'queued') await this.#setState(id, job.position, 'cancelled', {});
-      else if (job.state === 'running') await this.#o.redis.hset(this.#key(id), 'cancel', 1);
-      return await this.#read(id);
+      if (job.state === 'queued') await this.#records.setState(job, 'cancelled', {});
+      else if (job.state === 'running') await this.#records.set(id, { cancel: 1 });
+      return await this.#records.read(id);
     });
   }
 
   async retry(id: string): Promise<StoredJob | null> {
     return await this.#limited(async () => {
-      const job = await this.#read(id);
+      const job = await this.#records.read(id);
       if (!job) return null;
       if (job.state !== 'dead' && job.state !== 'cancelled') return job;
-      await this.#o.redis.hset(this.#key(id), { tries: 0 });
-      await this.#setState(id, job.position, 'queued', { error: '', progress: '', cancel: 0 });
+      const start = { tries: 0, error: '', progress: '', cancel: 0 };
+      await this.#records.setState(job, 'queued', start);
       const { queue } = this.#kind(job.kind);
       const bull = await queue.getJob(id);
       // One that was cancelled while it waited is in the queue still.
       if (bull && (await bull.isFailed())) await bull.remove();
       await queue.add(job.kind, {}, { jobId: id, attempts: 1 });
-      return await this.#read(id);
+      return await this.#records.read(id);
     });
   }
 
   async get(id: string): Promise<StoredJob | null> {
-    return await this.#limited(() => this.#read(id));
+    return await this.#limited(() => this.#records.read(id));
   }
 
   async list({ before, limit, state, kind }: JobQuery): Promise<StoredJob[]> {
     return await this.#limited(async () => {
-      const key = state ? this.#stateKey(state) : `${this.#prefix}:jobs`;
       const found: StoredJob[] = [];
-      let from = before === null ? '+inf' : `(${before}`;
+      let from = before;
       for (;;) {
-        const page = ['LIMIT', 0, 100] as const;
-        const ids = await this.#o.redis.zrevrangebyscore(key, from, '-inf', ...page);
-        for (const id of ids) {
-          const job = await this.#read(id);
-          if (!job) continue;
-          from = `(${job.position}`;
+        const { jobs, next } = await this.#records.page(state, from, Math.min(200, limit));
+        for (const job of jobs) {
           if (kind === undefined || job.kind === kind) found.push(job);
           if (found.length >= limit) return found;
         }
-        if (ids.length < 100) return found;
+        if (next === null) return found;
+        from = next;
       }
     });
   }
 
   async counts(): Promise<Record<JobState, number>> {
-    return await this.#limited(async () => {
-      const counts = { ...NO_JOBS };
-      for (const state of STATES) counts[state] = await this.#o.redis.zcard(this.#stateKey(state));
-      return counts;
-    });
+    return await this.#limited(() => this.#records.counts());
   }
 
   async sweep(): Promise<number> {
@@ -209,9 +193,9 @@ export class BullJobQueue implements JobQueue {
   /** Jobs that run without a lock: their worker is gone, or a crash came before the last word. */
   async #sweepLost(): Promise<number> {
     let moved = 0;
-    for (const id of await this.#o.redis.zrange(this.#stateKey('running'), '0', '99')) {
-      const job = await this.#read(id);
-      if (job?.state !== 'running') continue;
+    for (const id of await this.#records.lost()) {
+      const job = await this.#records.read(id);
+      if (!job) continue;
       const { queue } = this.#kind(job.kind);
       const token = `sweep-${this.#o.newFence()}`;
       const lock = `${queue.toKey(id)}:lock`;
@@ -219,19 +203,26 @@ export class BullJobQueue implements JobQueue {
       if ((await this.#o.redis.set(lock, token, 'PX', SWEEP_LOCK_MS, 'NX')) !== 'OK') continue;
       const bull = await queue.getJob(id);
       const place = bull ? await bull.getState() : 'unknown';
-      if (bull && place === 'active') {
-        const next = afterLoss(job);
-        await this.#end(bull, job, token, next.state, next.error ?? '', '');
-      } else {
+      if (bull && place === 'active') await this.#endLost(bull, job, token);
+      else {
         await this.#o.redis.del(lock);
+        if (job.state !== 'running') continue;
         const result = bull?.returnvalue ? String(bull.returnvalue) : '';
         const state = place === 'completed' ? 'done' : place === 'failed' ? 'dead' : 'queued';
-        await this.#setState(id, job.position, state, { result });
+        await this.#records.setState(job, state, { result });
         if (place === 'unknown') await queue.add(job.kind, {}, { jobId: id, attempts: 1 });
       }
       moved++;
     }
     return moved;
+  }
+
+  async #endLost(bull: Job, job: StoredJob, token: string): Promise<void> {
+    if (job.state === 'running') {
+      const next = afterLoss(job);
+      await this.#end(bull, job, token, next.state, next.error ?? '', '');
+    } else if (job.state === 'queued') await this.#end(bull, job, token, 'queued', '', '');
+    else await bull.moveToFailed(new UnrecoverableError('not wanted'), token, false);
   }
 
   async #held<T>(
@@ -240,13 +231,14 @@ export class BullJobQueue implements JobQueue {
     work: (bull: Job, job: StoredJob) => Promise<T>,
   ): Promise<T | LeaseLost> {
     return await this.#limited(async () => {
-      await this.#sweepLost();
-      const job = await this.#read(id);
-      if (!job) return 'unknown';
-      const { queue } = this.#kind(job.kind);
-      const holder = await this.#o.redis.get(`${queue.toKey(id)}:lock`);
-      if (job.state !== 'running' || holder !== fence) return 'lost';
-      const bull = await Job.fromId(queue, id);
+      const found = await this.#records.readHeld(id);
+      if (!found) return 'unknown';
+      const { holder, job } = found;
+      if (job.state !== 'running' || holder !== fence) {
+        await this.#sweepLost();
+        return 'lost';
+      }
+      const bull = await Job.fromId(this.#kind(job.kind).queue, id);
       return bull ? await work(bull, job) : 'lost';
     });
   }
@@ -258,6 +250,7 @@ export class BullJobQueue implements JobQueue {
     state: JobState,
     error: string,
     result: string,
+    tries = 0,
   ): Promise<'ok' | 'lost'> {
     try {
       if (state === 'done') await bull.moveToCompleted(result, token, false);
@@ -269,7 +262,7 @@ export class BullJobQueue implements JobQueue {
       if (/lock/i.test(messageOf(thrown))) return 'lost';
       throw thrown;
     }
-    await this.#setState(job.id, job.position, state, { error, result, cancel: 0 });
+    await this.#records.setState(job, state, { error, result, cancel: 0 }, tries);
     if (state === 'queued') {
       await bull.remove();
       await this.#kind(job.kind).queue.add(job.kind, {}, { jobId: job.id, attempts: 1 });
@@ -277,53 +270,10 @@ export class BullJobQueue implements JobQueue {
     return 'ok';
   }
 
-  async #read(id: string): Promise<StoredJob | null> {
-    const row = await this.#o.redis.hgetall(this.#key(id));
-    const { kind, spec, state, position } = row;
-    if (!kind || !spec || !state || !position) return null;
-    return {
-      id,
-      kind: kind as JobKind,
-      spec,
-      state: state as JobState,
-      position: Number(position),
-      maxTries: Number(row['maxTries']),
-      tries: Number(row['tries']),
-      worker: row['worker'] || null,
-      progress: row['progress'] || null,
-      result: row['result'] || null,
-      error: row['error'] || null,
-      cancelRequested: row['cancel'] === '1',
-      createdAt: Number(row['createdAt']),
-      updatedAt: Number(row['updatedAt']),
-    };
-  }
-
-  async #setState(
-    id: string,
-    position: number,
-    state: JobState,
-    changes: Record<string, string | number>,
-  ): Promise<void> {
-    const all = this.#o.redis.multi();
-    all.hset(this.#key(id), { ...changes, state, updatedAt: this.#o.now() });
-    for (const other of STATES) if (other !== state) all.zrem(this.#stateKey(other), id);
-    all.zadd(this.#stateKey(state), position, id);
-    await all.exec();
-  }
-
   #kind(kind: JobKind): Kind {
     const found = this.#kinds.get(kind);
     if (!found) throw new RangeError(`Cannot queue jobs of kind "${kind}"`);
     return found;
-  }
-
-  #key(id: string): string {
-    return `${this.#prefix}:job:${id}`;
-  }
-
-  #stateKey(state: JobState): string {
-    return `${this.#prefix}:jobs:${state}`;
   }
 
   /** BullMQ waits for a Redis that is away; callers of the server must not. */

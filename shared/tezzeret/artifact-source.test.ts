@@ -177,10 +177,9 @@ describe('createArtifactSource()', () => {
       find: () => new Promise(() => {}),
       upload: () => new Promise(() => {}),
     };
-    const second = await source({ urza: hanging, urzaDeadlineMs: 20 });
-    const started = performance.now();
+    // The forge does not wait for the deadline: training waits for the artifact at its next look.
+    const second = await source({ urza: hanging, urzaDeadlineMs: 3_600_000, urzaHeadStartMs: 20 });
     expect(await second.artifacts.provide(blueprint, host)).toMatchObject({ origin: 'forge' });
-    expect(performance.now() - started).toBeLessThan(2000);
     // The upload hangs on, and nobody waits for it.
     expect(await second.artifacts.provide(blueprint, host)).toMatchObject({ origin: 'memory' });
   });

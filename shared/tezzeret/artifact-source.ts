@@ -23,6 +23,8 @@ import type { ArtifactRegistry } from './urza-client.ts';
 
 const PIPELINE = 'fast';
 const URZA_DEADLINE_MS = 2000;
+/** Training waits at a look for its artifact, so a network that is slow must not be waited for. */
+const URZA_HEAD_START_MS = 200;
 
 export interface ArtifactSourceOptions {
   cache: KernelCache;
@@ -36,8 +38,10 @@ export interface ArtifactSourceOptions {
   shaderDigest: string;
   /** Bytes one binding may have on the adapter. @default {compiler.ts DEFAULT_BINDING_BYTES} */
   maxBindingBytes?: number;
-  /** Milliseconds Urza may take to answer before the forge does. @default {2000} */
+  /** Milliseconds Urza may take to answer at all. @default {2000} */
   urzaDeadlineMs?: number;
+  /** Milliseconds Urza may take before the forge does it; a later answer is cached. @default {200} */
+  urzaHeadStartMs?: number;
   /** @default {systemClock} */
   timer?: Timer;
   /** Told when a source fails and the next takes over; the same message only once in a row. */
@@ -74,6 +78,7 @@ export function createArtifactSource(options: ArtifactSourceOptions): ForgingArt
   const { backend, cache, reference, shaderDigest, urza } = options;
   const timer = options.timer ?? systemClock;
   const urzaDeadlineMs = options.urzaDeadlineMs ?? URZA_DEADLINE_MS;
+  const urzaHeadStartMs = options.urzaHeadStartMs ?? URZA_HEAD_START_MS;
   const family = backend.adapter.kind;
   const underWay = new Map<string, Promise<ProvidedArtifact>>();
   const background = new Set<Promise<void>>();
@@ -152,7 +157,25 @@ export function createArtifactSource(options: ArtifactSourceOptions): ForgingArt
 
   async function obtain(id: string, blueprint: Blueprint, host: HostShape, key: string) {
     const wanted = { blueprint, host, key, substance: await ownSubstance(id, blueprint, host) };
-    return (await fromCache(wanted)) ?? (await fromUrza(wanted)) ?? (await forge(wanted));
+    return (await fromCache(wanted)) ?? (await fromUrzaInTime(wanted)) ?? (await forge(wanted));
+  }
+
+  /** Null as well when Urza is still asked: what it says then is cached for the next time. */
+  async function fromUrzaInTime(wanted: Wanted): Promise<ProvidedArtifact | null> {
+    const asked = fromUrza(wanted);
+    const answered = new AbortController();
+    const headStart = timer.sleep(urzaHeadStartMs, answered.signal).then(
+      () => null,
+      () => null,
+    );
+    const first = await Promise.race([asked, headStart]);
+    answered.abort();
+    if (first === null)
+      later(
+        'Urza',
+        asked.then(() => undefined),
+      );
+    return first;
   }
 
   async function ownSubstance(id: string, blueprint: Blueprint, host: HostShape) {

@@ -80,7 +80,8 @@ export interface OpenRun {
   dataset: Dataset;
   /** Events of earlier sittings. */
   earlier: RunEvent[];
-  close(): Promise<void>;
+  /** @returns Events that the server, where there is one, was not told of. */
+  close(): Promise<number>;
 }
 
 /** What the host starts from: the run's own copy where there is one, else the file. */
@@ -186,8 +187,9 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       if (seen && end?.type === 'run.finished' && end.status === 'done') {
         await keepLearned(experiment, trainer.growth.sites, [...earlier, ...seen], stores);
       }
-      await upload?.close();
+      const unsent = (await upload?.close()) ?? 0;
       trainer.dispose();
+      return unsent;
     },
   };
 }

@@ -108,12 +108,18 @@ export class RunUpload {
       this.#rewind = 0;
       return;
     }
-    if (!error.retryable) this.ended = error.message;
+    // A server that is ill may be well again; what it refuses, it refuses next time too.
+    if (!error.isServiceFault) this.ended = error.message;
   }
 
-  /** Sends the rest, for at most `ms`, and stops. */
-  async close(ms = 3000): Promise<void> {
+  /**
+   * Sends the rest, for at most `ms`, and stops.
+   *
+   * @returns Events that the server was not told of.
+   */
+  async close(ms = 3000): Promise<number> {
     this.#stop.abort();
     await Promise.race([this.#loop.then(() => this.#send()), this.#o.clock.sleep(ms)]);
+    return this.#first + this.#events.length - this.#next;
   }
 }

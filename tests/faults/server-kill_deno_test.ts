@@ -1,4 +1,9 @@
-/** The server is killed while it works: what it acknowledged must be there afterwards. */
+/**
+ * The server is killed while it works: what it acknowledged must be there afterwards. Ten kills by
+ * default.
+ *
+ *   ESPER_KILLS=200 npx deno test -A tests/faults/server-kill_deno_test.ts   more of them
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +13,7 @@ import { RandomStream } from '#shared/base/random.ts';
 import { startServer } from '../server/server-process.ts';
 import { newRun, notices } from '../server/test-app.ts';
 
-const KILLS = 10;
+const KILLS = Number(Deno.env.get('ESPER_KILLS') ?? 10);
 const SEED = 1;
 
 /** Runs requests until one fails, as it does once the server is dead. */
@@ -96,6 +101,9 @@ Deno.test(`kill -9, ${KILLS} times, loses no acknowledged event and no acknowled
       await new Promise((resolve) => setTimeout(resolve, 100 + random.integer(300)));
       await server.kill('SIGKILL');
       await Promise.all([postEvents, putBlobs]);
+      if ((round + 1) % 50 === 0) {
+        console.log(`    ${round + 1} kills, ${acknowledged + 1} events, ${blobs.length} blobs`);
+      }
     }
     assert.ok(posts > KILLS, `only ${posts} posts were acknowledged: the test did not test`);
     console.log(`    ${posts} posts to event ${acknowledged}, ${blobs.length} blobs`);

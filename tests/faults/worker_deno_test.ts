@@ -1,17 +1,11 @@
 /** Workers and servers that die, freeze and come back while an experiment is under way. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { JobDetail } from '#shared/contracts/api-jobs.ts';
 import { Experiment } from '#shared/contracts/experiment.ts';
-import { systemClock } from '#shared/platform/clock.ts';
-import { denoEnvironment } from '../../cli/deno-binary.mjs';
+import { JobFleet, until } from '../server/job-fleet.ts';
 import { startServer } from '../server/server-process.ts';
-
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const WAIT_MS = 60_000;
 
 const experiment = (seed: number, steps: number) =>
   Experiment.parse({
@@ -20,74 +14,18 @@ const experiment = (seed: number, steps: number) =>
     growth: { enabled: false },
   });
 
-/** A worker as its own process; the wrapper of `npx esper` adds nothing here. */
-function startWorker(cwd: string, url: string, name: string) {
-  const args = ['worker', '--server', url, '--name', name];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ['run', '-A', '--quiet', MAIN, ...args],
-    cwd,
-    env: denoEnvironment() as Record<string, string>,
-    stdout: 'null',
-    stderr: 'piped',
-  }).spawn();
-  let text = '';
-  const reading = (async () => {
-    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) text += chunk;
-  })();
-  return {
-    said: () => text,
-    signal: (signal: Deno.Signal) => child.kill(signal),
-    async end(signal: Deno.Signal) {
-      child.kill(signal);
-      const { code } = await child.status;
-      await reading;
-      return code;
-    },
-  };
-}
-
-async function until<T>(what: string, look: () => Promise<T | null | false>): Promise<T> {
-  const end = performance.now() + WAIT_MS;
-  while (performance.now() < end) {
-    const found = await look().catch(() => null);
-    if (found) return found;
-    await systemClock.sleep(50);
-  }
-  throw new Error(`${what} did not happen within ${WAIT_MS / 1000} s`);
-}
-
 Deno.test('an experiment completes whatever single part is killed, frozen or stopped', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'esper-worker-'));
   const data = join(dir, 'data');
   let server = await startServer(data);
   const { url } = server;
   const port = Number(new URL(url).port);
-  const started: ReturnType<typeof startWorker>[] = [];
-  const worker = async (name: string) => {
-    const cwd = join(dir, name);
-    await mkdir(cwd, { recursive: true });
-    const one = startWorker(cwd, url, name);
-    started.push(one);
-    return one;
-  };
-  const submit = async (seed: number, steps: number): Promise<string> => {
-    const response = await fetch(`${url}api/v1/jobs`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ kind: 'experiment', experiment: experiment(seed, steps) }),
-    });
-    assert.ok(response.ok, await response.clone().text());
-    return (await response.json()).id;
-  };
-  const job = async (id: string): Promise<JobDetail> =>
-    (await fetch(`${url}api/v1/jobs/${id}`)).json();
-  const reached = (id: string, check: (j: JobDetail) => boolean, what: string) =>
-    until(what, async () => {
-      const j = await job(id);
-      return check(j) && j;
-    });
-  const underWay = (id: string, by: string) =>
-    reached(id, (j) => j.worker === by && j.progress !== null, `progress by ${by}`);
+  const fleet = new JobFleet(url, dir);
+  const worker = (name: string) => fleet.worker(name);
+  const submit = (seed: number, steps: number) => fleet.submit(experiment(seed, steps));
+  const job = (id: string) => fleet.job(id);
+  const reached = fleet.reached.bind(fleet);
+  const underWay = fleet.underWay.bind(fleet);
   const done = (id: string) => reached(id, (j) => j.state === 'done', 'the end of the job');
   try {
     const STEPS = 3000;
@@ -170,14 +108,7 @@ Deno.test('an experiment completes whatever single part is killed, frozen or sto
       `    recovery: server ${Math.round(serverMs)} ms, worker ${Math.round(workerMs)} ms`,
     );
   } finally {
-    for (const one of started) {
-      try {
-        one.signal('SIGCONT');
-        await one.end('SIGKILL');
-      } catch {
-        // Ended before.
-      }
-    }
+    await fleet.close();
     await server.kill('SIGKILL');
     await rm(dir, { recursive: true });
   }

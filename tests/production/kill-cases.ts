@@ -10,7 +10,7 @@ import { newRun, notices } from '../server/test-app.ts';
 const RECOVERY_MS = 10_000;
 
 /** Asks tools/production.mjs, which owns the engines. */
-async function engine(name: string, what: 'kill' | 'start'): Promise<void> {
+export async function engine(name: string, what: 'kill' | 'start'): Promise<void> {
   const control = Deno.env.get('ESPER_TEST_CONTROL') ?? '';
   const response = await fetch(`${control}/${what}/${name}`, { method: 'POST' });
   const text = await response.text();

@@ -3,6 +3,7 @@
  * engines and says where they are; every case gets a name of its own in each of them.
  */
 import assert from 'node:assert/strict';
+import { Worker } from 'bullmq';
 import pg from 'pg';
 import { systemClock } from '#shared/platform/clock.ts';
 import { BullJobQueue } from '../../server/storage/bullmq-jobs.ts';
@@ -16,6 +17,7 @@ import { BLOB_STORE_CONTRACT } from '../server/blob-store-contract.ts';
 import { JOB_QUEUE_CONTRACT } from '../server/job-queue-contract.ts';
 import { CONTRACT_LIMITS, MESSAGE_LOG_CONTRACT } from '../server/message-log-contract.ts';
 import { META_STORE_CONTRACT } from '../server/meta-store-contract.ts';
+import { EXPERIMENT_CASES } from './experiment-cases.ts';
 import { KILL_CASES } from './kill-cases.ts';
 
 export interface ProductionCase {
@@ -124,6 +126,35 @@ export const SUITE: readonly ProductionCase[] = [
       }),
   })),
   {
+    name: 'a job that a server took and died before it said so is given out again',
+    run: () =>
+      withRedis(2, async ([redis, connection]) => {
+        const prefix = fresh('jobs');
+        const queue = new BullJobQueue({
+          redis: redis as Redis,
+          connection: connection as Redis,
+          now: () => Date.now(),
+          newFence: () => crypto.randomUUID(),
+          prefix,
+        });
+        const bull = { connection: connection as Redis, prefix: `${prefix}:bull`, autorun: false };
+        const dying = new Worker('shader', undefined, { ...bull, lockDuration: 200 });
+        try {
+          await queue.enqueue({ id: 'sha256-a', kind: 'shader', spec: '{}', maxTries: 3 });
+          assert.ok(await dying.getNextJob('the-dead', { block: false }));
+          const request = { kinds: ['shader'], worker: 'w', leaseMs: 5000 } as const;
+          assert.equal(await queue.claim(request), null);
+          await pass(400);
+          const claimed = await queue.claim(request);
+          assert.deepEqual([claimed?.job.id, claimed?.job.tries], ['sha256-a', 1]);
+          assert.equal(await queue.complete('sha256-a', claimed?.fence ?? '', '{}'), 'ok');
+        } finally {
+          await dying.close(true);
+          await queue.close();
+        }
+      }),
+  },
+  {
     name: 'the store refuses a wrong secret, and the client does not hide it',
     run: () =>
       withS3(
@@ -218,4 +249,5 @@ export const SUITE: readonly ProductionCase[] = [
       }),
   },
   ...KILL_CASES,
+  ...EXPERIMENT_CASES,
 ];

@@ -1,7 +1,8 @@
 /** Starts the real server as its own process, on a free port, for tests that kill and restart it. */
 
 const MAIN = new URL('../../server/main.ts', import.meta.url).pathname;
-const START_MS = 20_000;
+/** How long a test waits; a busy machine may need a while. */
+const START_MS = 60_000;
 
 export interface ServerProcess {
   /** Base address, with a slash at its end. */
