@@ -70,6 +70,8 @@ export interface Limits {
   streams: number;
   /** Blob uploads at once; each may hold its whole body in memory. */
   uploads: number;
+  /** The same of blobs of at most 1 MiB. */
+  smallUploads: number;
   /** Milliseconds for a request's body to arrive. */
   bodyMs: number;
 }
@@ -79,6 +81,7 @@ export const DEFAULT_LIMITS: Limits = {
   requestBurst: 1000,
   streams: 64,
   uploads: 4,
+  smallUploads: 32,
   bodyMs: 15_000,
 };
 

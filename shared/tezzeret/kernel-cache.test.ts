@@ -49,6 +49,19 @@ describe('warmHitRate()', () => {
 });
 
 describe('KernelCache', () => {
+  it('keeps what is asked for often while others come and go', async () => {
+    const cache = await open(null, { maxEntries: 3 });
+    const ask = async (name: string) => {
+      const hit = await cache.get(await testKey(name));
+      if (!hit) await cache.put(await testArtifact(name));
+      return hit !== null;
+    };
+    for (const name of ['a', 'a', 'b', 'b']) await ask(name);
+    for (let i = 0; i < 10; i++) expect(await ask(`once${i}`)).toBe(false);
+    expect(await ask('a')).toBe(true);
+    expect(await ask('b')).toBe(true);
+  });
+
   it('gives from memory what this process put, and from storage after a restart', async () => {
     const storage = new MemoryBlobStorage();
     const artifact = await testArtifact('a');
@@ -95,6 +108,7 @@ describe('KernelCache', () => {
           let model: [string, number][] = [];
           let saved = model;
           let evictions = 0;
+          const asked = new Map<string, number>();
           for (const o of operations) {
             const without = 'name' in o ? model.filter(([n]) => n !== o.name) : model;
             if (o.kind === 'put') {
@@ -107,11 +121,16 @@ describe('KernelCache', () => {
                 model.length > maxEntries ||
                 model.reduce((sum, [, bytes]) => sum + bytes, 0) > maxBytes
               ) {
-                model = model.slice(1);
+                // The new one is the last, and stays.
+                const others = model.slice(0, -1);
+                const times = (n: string) => asked.get(n) ?? 0;
+                const least = others.reduce((a, b) => (times(b[0]) < times(a[0]) ? b : a));
+                model = model.filter((one) => one !== least);
                 evictions++;
               }
               saved = model;
             } else if (o.kind === 'get') {
+              asked.set(o.name, (asked.get(o.name) ?? 0) + 1);
               const entry = model.find(([n]) => n === o.name);
               const hit = await cache.get(keys.get(o.name)!);
               expect(hit !== null).toBe(entry !== undefined);
@@ -126,6 +145,7 @@ describe('KernelCache', () => {
               cache = await open(storage, { maxBytes, maxEntries });
               model = saved;
               evictions = 0;
+              asked.clear();
             }
             const bytes = model.reduce((sum, [, each]) => sum + each, 0);
             expect(cache.stats()).toMatchObject({ entries: model.length, bytes, evictions });

@@ -1,6 +1,6 @@
 /**
- * The kernel cache: artifacts by key, in memory and in a storage that outlives the process, least
- * recently used first to go. Digests are checked on every read; what does not match is dropped,
+ * The kernel cache: artifacts by key, in memory and in a storage that outlives the process. What was
+ * asked for least often is the first to go, of equals the least recently used. Digests are checked on every read; what does not match is dropped,
  * counted and never handed out. Without a storage, or with one that is full, it works in memory.
  */
 import { messageOf, StorageFullError } from '../base/errors.ts';
@@ -64,7 +64,8 @@ export class KernelCache {
   #entries = new Map<string, Entry>();
   #bytes = 0;
   #counts = { hits: 0, misses: 0, firstMisses: 0, evictions: 0, corrupt: 0 };
-  #asked = new Set<string>();
+  /** How often each key was asked for, also those that are not here. */
+  #asked = new Map<string, number>();
   #noticed = new Set<string>();
   /** Operations run one after another. */
   #last: Promise<unknown> = Promise.resolve();
@@ -93,7 +94,7 @@ export class KernelCache {
         this.#counts.misses++;
         if (!this.#asked.has(key)) this.#counts.firstMisses++;
       }
-      this.#asked.add(key);
+      this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1);
       return hit;
     });
   }
@@ -191,15 +192,20 @@ export class KernelCache {
     }
   }
 
-  /** Drops the least recently used entry that `may` go. @returns False if there is none. */
+  /** Drops the least wanted entry that `may` go. @returns False if there is none. */
   async #evict(may: (entry: Entry) => boolean): Promise<boolean> {
+    let least: string | null = null;
+    let times = Number.POSITIVE_INFINITY;
     for (const [key, entry] of this.#entries) {
-      if (!may(entry)) continue;
-      await this.#remove(key);
-      this.#counts.evictions++;
-      return true;
+      const asked = this.#asked.get(key) ?? 0;
+      if (asked >= times || !may(entry)) continue;
+      least = key;
+      times = asked;
     }
-    return false;
+    if (least === null) return false;
+    await this.#remove(least);
+    this.#counts.evictions++;
+    return true;
   }
 
   /** @returns Whether the storage took it; entries make room while it is full. */

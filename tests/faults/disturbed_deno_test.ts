@@ -74,7 +74,7 @@ Deno.test(
           proxy.manner = 'pass';
           const well = performance.now();
           await until('delivery', async () => (await stored()).at(-1)?.type === 'run.finished');
-        deliveredMs = performance.now() - well;
+          deliveredMs = performance.now() - well;
           const states = () => services.status().map(({ breaker }) => breaker);
           await until('all breakers closed', async () => states().every((s) => s === 'closed'));
         });
