@@ -159,7 +159,7 @@ export const AREAS: readonly Area[] = [
   { name: 'bench', files: /^bench\//, may: ['platform hosts', ...SHARED] },
   {
     name: 'cli/bench',
-    files: /^cli\/bench-command\.ts$/,
+    files: /^cli\/(bench-command|server-bench)\.ts$/,
     may: ['bench', 'cli', 'platform hosts', ...SHARED],
   },
   { name: 'cli', files: /^cli\//, may: ['cli/bench', 'verdict', 'platform hosts', ...SHARED] },

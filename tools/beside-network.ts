@@ -3,7 +3,7 @@
  * fails, crawls or is silent. Short runs in turn, one of each a round; printed are the medians of a
  * round's ratios to the run alone.
  *
- *   npx deno run -A bench/beside-network.ts [ROUNDS] [STEPS]
+ *   npx deno run -A tools/beside-network.ts [ROUNDS] [STEPS]
  */
 import { Experiment } from '#shared/contracts/experiment.ts';
 import { createGpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
@@ -12,7 +12,9 @@ import { openServices } from '#shared/workbench/services.ts';
 import { trainBeside } from '../tests/faults/disturbed-run.ts';
 import { startServer } from '../tests/server/server-process.ts';
 import { type Manner, startProxy } from '../tests/server/unruly-proxy.ts';
-import { median } from './measure.ts';
+
+const median = (values: readonly number[]) =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 const [rounds = 9, steps = 4000] = Deno.args.map(Number);
 const experiment = Experiment.parse({
