@@ -10,7 +10,7 @@ test('rewinds, forks without an event, compares, replays and opens a capsule', a
   dashboard,
   page,
 }, info) => {
-  test.setTimeout(240_000);
+  test.setTimeout(300_000);
   await dashboard.open(RUN);
   const runs = page.getByRole('region', { name: 'Runs and forks' });
   await expect(runs).toContainText('No run is stored yet');
@@ -39,7 +39,7 @@ test('rewinds, forks without an event, compares, replays and opens a capsule', a
   await test.step('a fork with another command in place of it', async () => {
     await runs
       .getByRole('button', { name: /^Open branches-/ })
-      .last()
+      .first()
       .click();
     await expect(log).toContainText('Dormant → Loading');
     await log.getByRole('button', { name: /Dormant → Loading/ }).click();
