@@ -5,7 +5,6 @@ import { dormantSlot, SeedSlotState } from '../contracts/seed.ts';
 import {
   abandon,
   advance,
-  clearFaults,
   cull,
   embargoOver,
   fault,
@@ -117,9 +116,10 @@ describe('fault()', () => {
     expect(free).toEqual({ ...dormantSlot('fc1', 0), stageSince: 431, embargoUntil: 481 });
   });
 
-  it('starts over after the seed worked', () => {
-    const two = fault(fault(training, 1, 'x').state, 2, 'x').state;
-    expect(fault(clearFaults(two), 3, 'x').state).toMatchObject({ stage: 'TRAINING', faults: 1 });
+  it('starts over once the seed is placed', () => {
+    const two = fault(fault(loading, 11, 'x').state, 12, 'x').state;
+    const there = placed(two, { step: 13, parameters: 42 }).state;
+    expect(fault(there, 14, 'x').state).toMatchObject({ stage: 'TRAINING', faults: 1 });
   });
 
   it('needs a live seed', () => {

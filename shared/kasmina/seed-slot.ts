@@ -170,11 +170,6 @@ export function fault(state: SeedSlotState, step: number, cause: string): SlotCh
   });
 }
 
-/** Ends a row of faults: the seed worked. */
-export function clearFaults(state: SeedSlotState): SeedSlotState {
-  return state.faults === 0 || state.stage === 'ERROR_RECOVERY' ? state : { ...state, faults: 0 };
-}
-
 /** ERROR_RECOVERY to DORMANT, with an embargo where one is wanted. */
 export function recover(state: SeedSlotState, step: number, embargoSteps = 0): SlotChange {
   const embargoUntil = step + embargoSteps;
