@@ -31,7 +31,9 @@ describe('scheduleOf()', () => {
       const shape = (events: readonly RunEvent[]) =>
         events
           .filter((e) => e.type !== 'run.started')
-          .map((e) => (e.type === 'command' ? { ...e, origin: null } : e));
+          .map((e) => (e.type === 'command' ? { ...e, origin: null } : e))
+          // How long a kernel took is the clock's, here another one.
+          .map((e) => (e.type === 'artifact' ? { ...e, readyMs: null, waitedMs: null } : e));
       expect(shape(again.events)).toEqual(shape(first.events));
     }
   });

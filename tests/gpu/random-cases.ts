@@ -10,8 +10,14 @@ import type { Tensor } from '../../shared/engine/plan/graph.ts';
 import { ACTIVATIONS, BLEND_MODES } from '../../shared/engine/plan/ops-elementwise.ts';
 import { numel } from '../../shared/engine/plan/shape.ts';
 import { conv1d, reshape } from '../../shared/nn/layers.ts';
+import { crossEntropy, targetsOf } from '../../shared/nn/losses.ts';
 import { batchNorm, groupNorm, layerNorm } from '../../shared/nn/norm-layers.ts';
-import { attention, embedding, positions } from '../../shared/nn/sequence-layers.ts';
+import {
+  attention,
+  embedding,
+  positions,
+  positionwiseLinear,
+} from '../../shared/nn/sequence-layers.ts';
 import { alphaControl } from './elementwise-cases.ts';
 import { fill } from './norm-cases.ts';
 import { OPTIMIZERS, optimizer, rowStatistics, schedule } from './optimizer-cases.ts';
@@ -196,6 +202,20 @@ const networks: Record<string, Family> = {
     x = positions(b.graph, x, 'wpe', t + s.between(0, 2));
     x = attention(b.graph, x, 'attention', { heads, causal: s.one([true, false]) });
     return finish(b, b.graph.one('softmax', [x], {}, 'shares'), s);
+  },
+  /** The loss of every position of a sequence: its target is the token after it. */
+  'next-tokens'(b, s) {
+    const [batch, t, vocabulary, c] = [s.between(1, 3), s.between(1, 6), s.between(2, 9), 8];
+    const tokens = b.input('tokens', [batch, t], integers(vocabulary));
+    const x = positions(b.graph, embedding(b.graph, tokens, 'wte', vocabulary, c), 'wpe');
+    const mixed = attention(b.graph, x, 'attention', { heads: s.between(1, 2), causal: true });
+    const logits = positionwiseLinear(b.graph, mixed, 'head', vocabulary);
+    fill(b);
+    const targets = targetsOf(b.graph, logits, tokens, b.labels(batch, vocabulary));
+    const { rows, gradient } = crossEntropy(b.graph, logits, targets);
+    const wanted = new Set(b.graph.parameters.map((p) => p.tensorId));
+    differentiate(b.graph, new Map([[logits.id, gradient]]), wanted);
+    return { rows, logits };
   },
 };
 
