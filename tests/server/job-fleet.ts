@@ -98,10 +98,13 @@ export class JobFleet {
     return JSON.parse(text);
   }
 
-  /** Until the job's lease is renewed once more. */
+  /** Until the job's lease is renewed once more, or its work is already handed in. */
   async renewed(id: string): Promise<void> {
     const { updated_at } = await until('an answer', () => this.job(id));
-    await until('a renewal', async () => (await this.job(id)).updated_at !== updated_at);
+    await until('a renewal', async () => {
+      const job = await this.job(id);
+      return job.updated_at !== updated_at || job.state === 'done';
+    });
   }
 
   reached(id: string, check: (job: JobDetail) => boolean, what: string): Promise<JobDetail> {
