@@ -56,6 +56,20 @@ function sources(pattern) {
 
 const denoTests = () => sources(/_deno_test\.ts$/);
 
+const isGpuTest = (file) => file.startsWith('tests/gpu/');
+
+/** A run of the Deno tests for which `wanted` holds. */
+function denoTestStep(reportFile, wanted, flags = [], env = {}) {
+  const files = () => denoTests().filter(wanted);
+  return {
+    command: () =>
+      deno('test', '-A', '--no-check', ...flags, `--junit-path=${reportFile}`, ...files()),
+    env: () => ({ ...denoEnvironment(), ...env }),
+    report: readJunit,
+    skip: () => (files().length > 0 ? null : 'there are no such *_deno_test.ts files'),
+  };
+}
+
 /** Entry points and tests that only Deno runs, and tools written for it. */
 function denoPrograms() {
   const programs = [
@@ -141,14 +155,15 @@ export const CHECKS = [
   },
   {
     name: 'deno',
-    title: 'GPU parity, server and faults (Deno)',
+    title: 'Command line, server and faults (Deno)',
+    steps: (reportFile) => [denoTestStep(reportFile, (file) => !isGpuTest(file))],
+  },
+  {
+    name: 'gpu',
+    title: 'Kernels and training on the GPU that Deno finds',
+    // Nothing here is measured by the clock, so two files may run side by side.
     steps: (reportFile) => [
-      {
-        command: () => deno('test', '-A', '--no-check', `--junit-path=${reportFile}`),
-        env: denoEnvironment,
-        report: readJunit,
-        skip: () => (denoTests().length > 0 ? null : 'there are no *_deno_test.ts files'),
-      },
+      denoTestStep(reportFile, isGpuTest, ['--parallel'], { DENO_JOBS: '2' }),
     ],
   },
   {
