@@ -5,6 +5,7 @@ import { missingFiles, useDraftStore } from '../../draft-store.ts';
 import { type JobFilter, useJobs, useSubmitExperiment } from '../../job-queue.ts';
 import { askServerAgain, useRefusal } from '../../server-access.ts';
 import { Button } from '../../ui/button.tsx';
+import controls from '../../ui/controls.module.css';
 import { formatCount } from '../../ui/format.ts';
 import { Empty, Panel } from '../../ui/panel.tsx';
 import { ServerAway } from '../../ui/server-away.tsx';
@@ -132,7 +133,7 @@ function Filters({ counts, filter, choose }: FiltersProps) {
         </Button>
       ))}
       <select
-        className={styles['kind']}
+        className={`${controls['input']} ${styles['kind']}`}
         aria-label="Kind of jobs shown"
         value={filter.kind ?? 'all'}
         onChange={({ target: { value } }) =>
