@@ -32,7 +32,7 @@ test('trains on a dropped CSV file and finds it again after a reload', async ({
     .getByText('Drop your own CSV')
     .dispatchEvent('drop', { dataTransfer: transfer as unknown as object });
   await expect(dashboard.messages).toContainText('compass.csv is the data now');
-  await page.getByLabel('Batch').fill('16');
+  await page.getByLabel('Batch', { exact: true }).fill('16');
   await page.getByLabel('Steps', { exact: true }).fill('150');
   await dashboard.start.click();
   const { testAccuracy } = await dashboard.waitForEnd();
@@ -48,7 +48,7 @@ test('names file and line of a ragged CSV and lets the person go on', async ({
 }) => {
   await dashboard.open();
   await choose(page, 'ragged.csv', ['x,y,side', ...ROWS.slice(0, 5), '0.5,north', ...ROWS]);
-  await page.getByLabel('Batch').fill('16');
+  await page.getByLabel('Batch', { exact: true }).fill('16');
   await dashboard.start.click();
   await expect(dashboard.notices).toContainText('Cannot read ragged.csv:7: 2 columns, expected 3');
   await expect(dashboard.status).toHaveText('Failed');
@@ -61,7 +61,7 @@ test('names file and line of a ragged CSV and lets the person go on', async ({
 test('names file, line and value of a number that is none', async ({ dashboard, page }) => {
   await dashboard.open();
   await choose(page, 'nan.csv', ['x,y,side', ...ROWS.slice(0, 3), 'NaN,0.5,north', ...ROWS]);
-  await page.getByLabel('Batch').fill('16');
+  await page.getByLabel('Batch', { exact: true }).fill('16');
   await dashboard.start.click();
   await expect(dashboard.notices).toContainText('Cannot read nan.csv:5, column "x": "NaN" is not');
 });
