@@ -6,7 +6,7 @@ test('a transformer is chosen, trained and exported', async ({ dashboard, page }
   await dashboard.open();
   await page.getByLabel('Preset').selectOption({ label: 'Motifs (sequences)' });
   const host = page.getByRole('group', { name: 'Host network' });
-  await expect(host.getByLabel('Kind')).toHaveValue('gpt');
+  await expect(host.getByLabel('Kind', { exact: true })).toHaveValue('gpt');
   await host.getByLabel('Channels').fill('10');
   await expect(host.getByText('Must be a multiple of 4: four for each head')).toBeVisible();
   await host.getByLabel('Channels').fill('12');
@@ -36,7 +36,7 @@ test('a transformer is chosen, trained and exported', async ({ dashboard, page }
     if (label === 'Whole run')
       expect(JSON.parse(bytes.toString()).experiment.host.kind).toBe('gpt');
   }
-  await host.getByLabel('Kind').selectOption('resnet');
+  await host.getByLabel('Kind', { exact: true }).selectOption('resnet');
   await expect(host.getByLabel('Depth')).toHaveValue('8');
   await expect(host.getByText('Reads images, and these rows are none')).toBeVisible();
   const body = await page.screenshot({ fullPage: true });

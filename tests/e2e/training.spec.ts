@@ -87,7 +87,7 @@ test('keeps to the chosen speed', async ({ dashboard }) => {
 test('trains with another dataset, host, optimizer and policy', async ({ dashboard, page }) => {
   await dashboard.open();
   await page.getByLabel('Preset').selectOption('blobs');
-  await page.getByLabel('Kind').selectOption('mlp');
+  await page.getByLabel('Kind', { exact: true }).selectOption('mlp');
   await page.getByLabel('Hidden widths').fill('6, 5');
   await page.getByLabel('Activation').selectOption('relu');
   await page.getByLabel('Optimizer').selectOption('sgd');
