@@ -77,14 +77,14 @@ test('an experiment is queued, cancelled, queued again and done by a worker', as
     await expect(row).toContainText(/test accuracy \d/);
     await expect(row).toContainText('bench-1');
     await panel.getByRole('button', { name: /^Dead/ }).click();
-    await expect(panel).toContainText('No jobs in this state');
+    await expect(panel).toContainText('No such jobs');
 
     await server.kill();
     await expect(panel).toContainText('The server is away', { timeout: 30_000 });
     await expect(dashboard.button('Queue this experiment')).toBeDisabled();
     await server.start();
     await panel.getByRole('button', { name: 'Ask again' }).click();
-    await expect(panel).toContainText('No jobs in this state', { timeout: 15_000 });
+    await expect(panel).toContainText('No such jobs', { timeout: 15_000 });
   } finally {
     worker?.kill();
     await context.close();
