@@ -25,8 +25,17 @@ interface Kind {
   failures: Map<number, number>;
 }
 
-/** Times run from when a request was due: a slow server cannot hide. */
-export async function steadyLoad(url: string, seconds: number, add: Add): Promise<void> {
+/**
+ * Times run from when a request was due: a slow server cannot hide.
+ *
+ * @param stop Ends the load early; the figures are then those of what was sent.
+ */
+export async function steadyLoad(
+  url: string,
+  seconds: number,
+  add: Add,
+  stop: AbortSignal,
+): Promise<void> {
   const api = `${url}api/v1`;
   const experiment = { name: 'bench', data: { source: 'two-spirals' } };
   const runs = Array.from({ length: RUNS }, (_, i) => `bench${i}`);
@@ -50,11 +59,12 @@ export async function steadyLoad(url: string, seconds: number, add: Add): Promis
   for (const [kind] of MIX) kinds.set(kind, { times: [], failures: new Map() });
   const open: Promise<void>[] = [];
   const begin = performance.now();
-  for (let n = 0; n < seconds * RATE; n++) {
-    const due = begin + (n * 1000) / RATE;
+  let sent = 0;
+  for (; sent < seconds * RATE && !stop.aborted; sent++) {
+    const due = begin + (sent * 1000) / RATE;
     const wait = due - performance.now();
     if (wait > 1) await systemClock.sleep(wait);
-    const name = order[n % order.length]!;
+    const name = order[sent % order.length]!;
     const kind = kinds.get(name)!;
     open.push(
       ask[name]!().then(
@@ -68,12 +78,13 @@ export async function steadyLoad(url: string, seconds: number, add: Add): Promis
   }
   await Promise.all(open);
   const elapsed = performance.now() - begin;
+  if (sent === 0) return;
   const all = [...kinds.values()];
   const times = all.flatMap((kind) => kind.times);
   add(`API p50 at ${RATE} requests/s`, quantile(times, 0.5), 'ms', null);
   add(`API p99 at ${RATE} requests/s`, quantile(times, 0.99), 'ms', { below: 100 });
   for (const [name, kind] of kinds) add(`${name}, p99`, quantile(kind.times, 0.99), 'ms', null);
-  add('requests sent', seconds * RATE, '', null);
+  add('requests sent', sent, '', null);
   add('requests answered', (times.length * 1000) / elapsed, '/s', null);
   const failed = all.flatMap((kind) => [...kind.failures]);
   const count = failed.reduce((sum, [, n]) => sum + n, 0);

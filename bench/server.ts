@@ -42,8 +42,9 @@ export async function benchServer(options: ServerBenchOptions): Promise<ServerFi
       note(`${name}: ${value.toPrecision(3)} ${unit}`);
     };
     add('start to ready', performance.now() - started, 'ms', { below: 1000 });
+    note(`loading the API for ${seconds} s`);
     const steps = [
-      () => steadyLoad(url, seconds, add),
+      () => steadyLoad(url, seconds, add, stop),
       () => decisions(url, add),
       () => messages(url, add),
       ...[1, 2, 4].map((workers) => () => queue(url, workers, add)),

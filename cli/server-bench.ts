@@ -41,6 +41,11 @@ export async function runServerBench(
   });
   const reports = [await measure('embedded', samples, note, stop)];
   if (!stop.aborted) reports.push(await measureProduction(samples, note, stop));
+  if (stop.aborted) {
+    // Figures of a load that was cut short are shown, and do not stand in for a whole one.
+    note(`stopped: ${write} is left as it was`);
+    return { reports, text: profileTable(reports) };
+  }
   const section = serverSection(reports, {
     command: `npx esper bench server --samples ${samples} --write ${write}`,
     date: new Date().toISOString().slice(0, 10),
