@@ -38,6 +38,8 @@ export function RunsTable({ rows }: { rows: readonly StoredRunRow[] }) {
 function Row({ row, depth }: { row: StoredRunRow; depth: number }) {
   const { branches } = useRunActions();
   const openId = useRunStore((s) => s.snapshot?.runId ?? '');
+  // What is stored of the open run may be some checkpoints old: its own step is the true one.
+  const step = useRunStore((s) => (s.snapshot?.runId === row.runId ? s.snapshot.step : row.step));
   const isCompared = useBranchStore((s) => s.compared.includes(row.runId));
   const [isSure, setIsSure] = useState(false);
   const isOpen = row.runId === openId;
@@ -53,7 +55,7 @@ function Row({ row, depth }: { row: StoredRunRow; depth: number }) {
         </span>
       </th>
       <td>
-        {formatCount(row.step)} of {formatCount(row.totalSteps)}
+        {formatCount(step)} of {formatCount(row.totalSteps)}
       </td>
       <td>{row.testAccuracy === null ? '–' : formatShare(row.testAccuracy)}</td>
       <td>
