@@ -1,44 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { libraryBlueprint } from '../blueprints/library.ts';
-import type { RunEvent } from '../contracts/events.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { decide } from '../tamiyo/create-policy.ts';
-import {
-  follow,
-  openTiny,
-  runTiny,
-  type TinyInput,
-  tinyDataset,
-  tinyExperiment,
-} from '../tolaria/_test-run.ts';
+import { follow, openTiny, runTiny, tinyExperiment } from '../tolaria/_test-run.ts';
 import { candidateLosses } from '../tolaria/candidate-evaluator.ts';
-import { DecisionSource } from '../tolaria/decision-source.ts';
 import { GrowthStatistics } from '../tolaria/growth-statistics.ts';
 import type { Trainer } from '../tolaria/trainer.ts';
-import { GuidedGrowth } from './guided-growth.ts';
+import { guided, of, oneSet, settings } from './_test-guided.ts';
 import { unitWeights } from './unit-weights.ts';
-
-/** Every look is a plateau from the third on, and no accuracy is enough. */
-const settings = {
-  ...{ plateauPatience: 1, plateauImprovement: 1, warmupSteps: 0, targetAccuracy: 1 },
-  growUntilShare: 0.5,
-};
-
-/** The validation part is the training part, so that losses and statistics are of the same rows. */
-function oneSet(input: readonly number[]): Dataset {
-  const data = tinyDataset(input);
-  return { ...data, validation: data.train };
-}
-
-const guided = (more: TinyInput, input = [3]) => ({
-  dataset: oneSet(input),
-  experiment: tinyExperiment(more),
-  decisions: new DecisionSource(decide, null),
-  advisor: new GuidedGrowth(libraryBlueprint),
-});
-
-const of = <T extends RunEvent['type']>(events: readonly RunEvent[], type: T) =>
-  events.filter((e): e is Extract<RunEvent, { type: T }> => e.type === type);
 
 /** h and G = -dL/dz per sample of an MLP with one hidden tanh layer, in float64. */
 async function byHand(trainer: Trainer, data: Dataset) {
