@@ -48,6 +48,13 @@ const declaredClasses = z
     'Number of classes (labels 0 to n-1) or their names in order; absent: the values found in the training rows',
   );
 
+/** Columns of a table by name, or by index from 0; negative counts from the end. */
+const columns = z
+  .array(z.union([z.string(), z.number().int()]))
+  .min(1)
+  .max(10_000)
+  .optional();
+
 const arrayFiles = z.strictObject({ features: paths, labels: paths });
 const arrayNames = z.strictObject({ features: z.string().min(1), labels: z.string().min(1) });
 
@@ -158,6 +165,10 @@ export const DataSpec = z.discriminatedUnion('source', [
       .union([z.string(), z.number().int()])
       .default(-1)
       .describe('Label column: its name, or its index from 0; negative counts from the end'),
+    ignore: columns.describe('Columns that are no features: identifiers, dates, notes'),
+    categories: columns.describe(
+      'Columns of text: each value of the training files becomes a feature, 1 in the rows that have it',
+    ),
     classes: declaredClasses,
     ...split,
   }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CsvOptions, readCsvTable } from './csv-table.ts';
+import type { CsvOptions } from './csv-columns.ts';
+import { readCsvTable } from './csv-table.ts';
 
 const DEFAULTS: CsvOptions = { delimiter: 'auto', header: 'auto', comment: '#', label: -1 };
 
@@ -106,6 +107,80 @@ describe('readCsvTable()', () => {
     expect(() => readCsvTable([file], DEFAULTS, train)).toThrow(
       'Cannot read t.csv:1: 3 columns, expected 2 as in a.csv:1',
     );
+  });
+
+  describe('columns of text', () => {
+    const text = 'id,h,colour,y\nr1,1,red,0\nr2,2,blue,1\nr3,3,red,1\n';
+    const options = { label: 'y', ignore: ['id'], categories: ['colour'] };
+
+    it('makes a feature of each value, in code unit order, and reads past what is ignored', () => {
+      const t = table(text, options);
+      expect(t.names).toEqual(['h', 'colour=blue', 'colour=red']);
+      expect(t.features).toBe(3);
+      expect([...t.values]).toEqual([...[1, 0, 1], ...[2, 1, 0], ...[3, 0, 1]]);
+      expect(t.labels).toEqual(['0', '1', '1']);
+    });
+
+    it('finds them by index without a header', () => {
+      const t = table('a,red,0\nb,blue,1', { ignore: [0], categories: [-2] });
+      expect([...t.values]).toEqual([...[0, 1], ...[1, 0]]);
+      expect(t.names).toBeNull();
+    });
+
+    it('codes test files as the training files', () => {
+      const train = table(text, options);
+      const read = (content: string) =>
+        readCsvTable(
+          [{ fileName: 't.csv', bytes: new TextEncoder().encode(content) }],
+          { ...DEFAULTS, ...options },
+          train,
+        );
+      expect([...read('id,h,colour,y\nq,9,red,0').values]).toEqual([9, 0, 1]);
+      expect(() => read('id,h,colour,y\nq,9,green,0')).toThrow(
+        'Cannot read t.csv:2, column "colour": "green" is in no training row, where the values are "blue", "red"',
+      );
+    });
+
+    it.each<[string, string, Partial<CsvOptions>, string]>([
+      [
+        'an unknown column',
+        text,
+        { label: 'y', categories: ['color'] },
+        'Cannot find category column "color" in "a.csv": its columns are "id", "h", "colour", "y"',
+      ],
+      [
+        'the label as a category',
+        text,
+        { label: 'y', categories: ['y'] },
+        'Cannot take column "y" of "a.csv" as category column: it is the label already',
+      ],
+      [
+        'nothing left',
+        'a,b\n1,2',
+        { ignore: [0] },
+        'Cannot read a.csv:1: no feature is left, every other column is ignored',
+      ],
+      [
+        'a hole in a category',
+        'h,c,y\n1,,0',
+        { categories: ['c'] },
+        'Cannot read a.csv:2, column "c": the cell is empty; fill it or remove the row',
+      ],
+      [
+        'a column of identifiers as a category',
+        `c,y\n${Array.from({ length: 257 }, (_, i) => `r${i},0`).join('\n')}`,
+        { categories: ['c'] },
+        'Cannot read a.csv:258, column "c": more than 256 values are no category; name it in "ignore"',
+      ],
+      [
+        'a word in a column of numbers',
+        'h,y\n1,0\nred,1',
+        {},
+        'column "h": "red" is not a number; name columns of text in "categories" or "ignore"',
+      ],
+    ])('refuses %s', (_, content, more, message) => {
+      expect(() => table(content, more)).toThrow(message);
+    });
   });
 
   it('returns the numbers and labels that were written', () => {

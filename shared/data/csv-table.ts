@@ -1,18 +1,20 @@
 /**
- * CSV files as a table of numbers and a column of labels: finds the header, the label column and
- * every cell that is not a finite number.
+ * CSV files as a table of numbers and a column of labels, and every cell that does not fit. What the
+ * columns are is csv-columns.ts's business.
  */
 import { InputError } from '../base/errors.ts';
 import { type CsvRecord, decodeText, detectDelimiter, readRecords } from './csv.ts';
-
-export interface CsvOptions {
-  /** One character, or `auto`. */
-  delimiter: string;
-  header: boolean | 'auto';
-  comment: string;
-  /** Column name, or index from 0; negative counts from the end. */
-  label: string | number;
-}
+import { CategoryCoder, MAX_VALUES } from './csv-categories.ts';
+import {
+  type ColumnRole,
+  type Columns,
+  type CsvOptions,
+  columnName,
+  isHeader,
+  MISSING,
+  matchColumns,
+  parseNumber,
+} from './csv-columns.ts';
 
 /** One or several files with the same columns, joined in order. */
 export interface CsvTable {
@@ -20,7 +22,7 @@ export interface CsvTable {
   values: Float64Array<ArrayBuffer>;
   labels: string[];
   features: number;
-  /** Column names of the features; null when no file had a header. */
+  /** Names of the features, `colour=red` for a value of a category; null when no file had a header. */
   names: string[] | null;
   /** `train.csv:12`, the file and line of a row. */
   place(row: number): string;
@@ -29,25 +31,6 @@ export interface CsvTable {
 export interface CsvFile {
   fileName: string;
   bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Spelled-out missing values: in a first line they are data with a hole, not column names. */
-const MISSING = /^(|nan|[+-]?inf(inity)?|na|n\/a|null|none|\?)$/i;
-
-function parseNumber(cell: string): number {
-  // Number() also takes '' and 0x1f, which are no decimal numbers.
-  const value = Number(cell);
-  return cell.trim() === '' || /^[+-]?0[xob]/i.test(cell) || !Number.isFinite(value)
-    ? Number.NaN
-    : value;
-}
-
-interface Columns {
-  width: number;
-  label: number;
-  header: string[] | null;
-  /** Where the width was learnt, for messages. */
-  learntFrom: string;
 }
 
 /**
@@ -66,7 +49,9 @@ export function readCsvTable(
   const labels: string[] = [];
   const lines: number[] = [];
   const starts: { row: number; fileName: string }[] = [];
-  let columns: Columns | null = known ? (tableColumns.get(known) ?? null) : null;
+  const before = known && learnt.get(known);
+  let columns: Columns | null = before?.columns ?? null;
+  let coder = before?.coder;
   for (const { fileName, bytes } of files) {
     const text = decodeText(bytes, fileName);
     const delimiter =
@@ -78,9 +63,12 @@ export function readCsvTable(
         isFirst = false;
         const header = isHeader(record, options) ? record.cells : null;
         columns = matchColumns(columns, record, header, options, fileName, delimiter);
+        coder ??= new CategoryCoder(
+          columns.roles.flatMap((role, i) => (role === 'category' ? [i] : [])),
+        );
         if (header) continue;
       }
-      readRow(record, columns!, fileName, values, labels);
+      readRow(record, columns!, coder!, fileName, values, labels);
       lines.push(record.line);
     }
     if (labels.length === starts.at(-1)!.row) {
@@ -88,137 +76,82 @@ export function readCsvTable(
       throw new InputError(`Cannot read "${fileName}": ${found}`);
     }
   }
-  const { header, label, width } = columns!;
+  coder!.finishLearning();
+  const { header, roles } = columns!;
+  const read = roles.flatMap((role, i) => (isFeature(role) ? [i] : []));
   const table: CsvTable = {
-    values: values.finish(),
+    ...coder!.expand(values.finish(), read),
     labels,
-    features: width - 1,
-    names: header ? header.filter((_, i) => i !== label) : null,
+    names:
+      header &&
+      read.flatMap((i) =>
+        roles[i] === 'category' ? coder!.values(i).map((v) => `${header[i]}=${v}`) : [header[i]!],
+      ),
     place(row) {
       let i = starts.length - 1;
       while (i > 0 && starts[i]!.row > row) i--;
       return `${starts[i]!.fileName}:${lines[row]}`;
     },
   };
-  tableColumns.set(table, columns!);
+  learnt.set(table, { columns: columns!, coder: coder! });
   return table;
 }
 
-/** Columns a table was read with, for the test files that must match them. */
-const tableColumns = new WeakMap<CsvTable, Columns>();
+const isFeature = (role: ColumnRole) => role === 'number' || role === 'category';
 
-function isHeader(record: CsvRecord, options: CsvOptions): boolean {
-  if (options.header !== 'auto') return options.header;
-  if (typeof options.label === 'string' && record.cells.includes(options.label)) return true;
-  const labelIndex = typeof options.label === 'number' ? resolveIndex(options.label, record) : -1;
-  const features = record.cells.filter((cell, i) => i !== labelIndex && !MISSING.test(cell));
-  // All of them: one word among numbers is a fault to report, not a header.
-  return features.length > 0 && features.every((cell) => Number.isNaN(parseNumber(cell)));
-}
-
-function resolveIndex(label: number, record: CsvRecord): number {
-  return label < 0 ? record.cells.length + label : label;
-}
-
-function matchColumns(
-  known: Columns | null,
-  record: CsvRecord,
-  header: string[] | null,
-  options: CsvOptions,
-  fileName: string,
-  delimiter: string,
-): Columns {
-  const width = record.cells.length;
-  if (known) {
-    if (width !== known.width) {
-      throw new InputError(
-        `Cannot read ${fileName}:${record.line}: ${width} columns, expected ${known.width} as in ${known.learntFrom}`,
-      );
-    }
-    if (header && known.header && header.join('\n') !== known.header.join('\n')) {
-      const i = header.findIndex((name, j) => name !== known.header![j]);
-      throw new InputError(
-        `Cannot read ${fileName}:${record.line}: column ${i} is "${header[i]}", expected "${known.header[i]}" as in ${known.learntFrom}`,
-      );
-    }
-    return known;
-  }
-  if (width < 2) {
-    throw new InputError(
-      `Cannot read ${fileName}:${record.line}: 1 column, expected a label and at least one feature; ` +
-        `set "delimiter" if the columns are not separated by ${JSON.stringify(delimiter)}`,
-    );
-  }
-  return {
-    width,
-    label: findLabel(record, header, options.label, fileName),
-    header,
-    learntFrom: `${fileName}:${record.line}`,
-  };
-}
-
-function findLabel(
-  record: CsvRecord,
-  header: string[] | null,
-  label: string | number,
-  fileName: string,
-): number {
-  if (typeof label === 'number') {
-    const index = resolveIndex(label, record);
-    if (index >= 0 && index < record.cells.length) return index;
-    throw new InputError(
-      `Cannot find label column ${label} in "${fileName}": it has ${record.cells.length} columns, ` +
-        `0 to ${record.cells.length - 1} or -${record.cells.length} to -1`,
-    );
-  }
-  if (!header) {
-    throw new InputError(
-      `Cannot find label column "${label}" in "${fileName}": it has no header; give the column's index, or set "header": true`,
-    );
-  }
-  const index = header.indexOf(label);
-  if (index === -1) {
-    throw new InputError(
-      `Cannot find label column "${label}" in "${fileName}": its columns are ${header.map((name) => `"${name}"`).join(', ')}`,
-    );
-  }
-  if (header.lastIndexOf(label) !== index) {
-    throw new InputError(
-      `Cannot choose label column "${label}" in "${fileName}": columns ${index} and ${header.lastIndexOf(label)} have that name; give the index`,
-    );
-  }
-  return index;
-}
+/** What a table was read with, for the test files that must match it. */
+const learnt = new WeakMap<CsvTable, { columns: Columns; coder: CategoryCoder }>();
 
 function readRow(
   record: CsvRecord,
   columns: Columns,
+  coder: CategoryCoder,
   fileName: string,
   values: GrowingArray,
   labels: string[],
 ): void {
   const { cells, line } = record;
-  if (cells.length !== columns.width) {
+  const { roles } = columns;
+  if (cells.length !== roles.length) {
     throw new InputError(
-      `Cannot read ${fileName}:${line}: ${cells.length} columns, expected ${columns.width} as in ${columns.learntFrom}`,
+      `Cannot read ${fileName}:${line}: ${cells.length} columns, expected ${roles.length} as in ${columns.learntFrom}`,
     );
   }
+  const fault = (i: number, what: string) =>
+    new InputError(`Cannot read ${fileName}:${line}, column ${columnName(columns, i)}: ${what}`);
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!;
-    if (i === columns.label) {
-      if (cell === '') throw new InputError(`Cannot read ${fileName}:${line}: the label is empty`);
-      labels.push(cell);
-      continue;
+    switch (roles[i]!) {
+      case 'ignored':
+        break;
+      case 'label':
+        if (cell === '')
+          throw new InputError(`Cannot read ${fileName}:${line}: the label is empty`);
+        labels.push(cell);
+        break;
+      case 'category': {
+        if (cell === '') throw fault(i, numberFault(cell, true));
+        const code = coder.code(i, cell);
+        if (code === null) throw fault(i, unknownValue(cell, coder.values(i)));
+        if (code >= MAX_VALUES) {
+          throw fault(i, `more than ${MAX_VALUES} values are no category; name it in "ignore"`);
+        }
+        values.push(code);
+        break;
+      }
+      case 'number': {
+        const value = parseNumber(cell);
+        if (Number.isNaN(value)) throw fault(i, numberFault(cell, columns.header !== null));
+        values.push(value);
+      }
     }
-    const value = parseNumber(cell);
-    if (Number.isNaN(value)) {
-      const name = columns.header ? `"${columns.header[i]}"` : `${i}`;
-      throw new InputError(
-        `Cannot read ${fileName}:${line}, column ${name}: ${numberFault(cell, columns.header !== null)}`,
-      );
-    }
-    values.push(value);
   }
+}
+
+function unknownValue(cell: string, values: readonly string[]): string {
+  const shown = values.slice(0, 8).map((v) => `"${v}"`);
+  if (values.length > shown.length) shown.push('…');
+  return `"${cell}" is in no training row, where the values are ${shown.join(', ')}`;
 }
 
 function numberFault(cell: string, hasHeader: boolean): string {
@@ -226,7 +159,7 @@ function numberFault(cell: string, hasHeader: boolean): string {
   if (MISSING.test(cell)) return `"${cell}" is not a finite number; fill it or remove the row`;
   if (/^[+-]?\d+,\d+$/.test(cell)) return `"${cell}" has a decimal comma; use a point`;
   const hint = hasHeader ? '' : ', or set "header": true if this line names the columns';
-  return `"${cell}" is not a number; features must be numbers${hint}`;
+  return `"${cell}" is not a number; name columns of text in "categories" or "ignore"${hint}`;
 }
 
 /** A float64 array that doubles when full: the number of rows is known only at the end. */
