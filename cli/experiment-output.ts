@@ -19,6 +19,7 @@ export function createExperimentOutput(options: OutputOptions): ExperimentOutput
   const base = createOutput({ ...options, json: false });
   return {
     progress: base.progress,
+    work: base.work,
     note: base.note,
     warn: base.warn,
     close: base.close,

@@ -43,17 +43,24 @@ export async function doJob(
 
 function reporting(write: Write): TrainOutput {
   let last = Number.NEGATIVE_INFINITY;
+  const isDue = () => {
+    const now = performance.now();
+    if (now - last < 500) return false;
+    last = now;
+    return true;
+  };
   return {
     progress({ step, totalSteps, loss, accuracy }) {
-      const now = performance.now();
-      if (now - last < 500) return;
-      last = now;
+      if (!isDue()) return;
       const measured = [
         ...(loss === null ? [] : [`loss ${loss.toPrecision(3)}`]),
         ...(accuracy === null ? [] : [`accuracy ${accuracy.toFixed(3)}`]),
       ];
       const message = [`step ${step} of ${totalSteps}`, ...measured].join(', ');
       write({ type: 'progress', progress: { share: step / totalSteps, message } });
+    },
+    work({ label, share }) {
+      if (isDue()) write({ type: 'progress', progress: { share, message: label } });
     },
     event: () => undefined,
     note: (message) => console.error(message),

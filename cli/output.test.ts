@@ -146,6 +146,27 @@ describe('createOutput() without --json', () => {
     expect(stderr.text).not.toContain('\u001b');
   });
 
+  test('work that is no run has a share and the time left, on lines and on a bar', () => {
+    const plain = setup();
+    for (const [second, share] of [
+      [0, 0],
+      [2, 0.1],
+      [6, 0.3],
+    ] as const) {
+      plain.clock.now = second * 1000;
+      plain.output.work({ share, label: 'growing, 5 units' });
+    }
+    expect(plain.stderr.text).toBe(
+      '0.0 %  growing, 5 units\n30.0 %  0:14 left  growing, 5 units\n',
+    );
+    const { stderr, output } = setup({ terminal: true });
+    output.work({ share: 0.5, label: 'growing, 5 units' });
+    expect(stderr.text.startsWith('\r\u001b[2K[#')).toBe(true);
+    expect(stderr.text).toMatch(/#-+\] {2}50\.0 % {2}growing, 5 units$/);
+    output.close();
+    expect(stderr.text.endsWith('\r\u001b[2K')).toBe(true);
+  });
+
   test('on a terminal, redraws one bar and keeps it below other lines', () => {
     const { stderr, output } = setup({ terminal: true });
     output.progress(at(1000));

@@ -13,8 +13,10 @@ import {
   percent,
   progressBar,
   progressLine,
+  workBar,
+  workLine,
 } from './progress.ts';
-import type { RunFinished, TrainOutput, TrainProgress } from './train-options.ts';
+import type { RunFinished, TrainOutput, TrainProgress, WorkProgress } from './train-options.ts';
 
 /** A stream that text is written to. */
 export interface TextSink {
@@ -46,13 +48,23 @@ const CLEAR_LINE = '\r\u001b[2K';
 
 /** Creates the output of one run. */
 export function createOutput({ json, stdout, stderr, now }: OutputOptions): RunOutput {
-  const meter = new ProgressMeter(stderr.isTerminal);
+  const steps = new ProgressMeter(stderr.isTerminal);
+  const shares = new ProgressMeter(stderr.isTerminal);
   let bar = '';
   let table = '';
 
   function line(text: string): void {
     if (bar === '') stderr.write(`${text}\n`);
     else stderr.write(`${CLEAR_LINE}${text}\n${bar}`);
+  }
+  /** Redraws the bar, or prints a line where there is none. */
+  function draw(plain: () => string, drawn: (columns: number) => string): void {
+    if (!stderr.isTerminal) {
+      stderr.write(`${plain()}\n`);
+      return;
+    }
+    bar = drawn(stderr.columns());
+    stderr.write(`${CLEAR_LINE}${bar}`);
   }
   function close(): void {
     if (bar !== '') stderr.write(CLEAR_LINE);
@@ -61,13 +73,20 @@ export function createOutput({ json, stdout, stderr, now }: OutputOptions): RunO
 
   return {
     progress(progress: TrainProgress) {
-      if (!meter.see(progress.step, progress.totalSteps, now())) return;
-      if (!stderr.isTerminal) {
-        stderr.write(`${progressLine(progress, meter.stepsPerSecond)}\n`);
-        return;
-      }
-      bar = progressBar(progress, meter.stepsPerSecond, stderr.columns());
-      stderr.write(`${CLEAR_LINE}${bar}`);
+      if (!steps.see(progress.step, progress.totalSteps, now())) return;
+      const speed = steps.perSecond;
+      draw(
+        () => progressLine(progress, speed),
+        (columns) => progressBar(progress, speed, columns),
+      );
+    },
+    work(progress: WorkProgress) {
+      if (!shares.see(progress.share, 1, now())) return;
+      const speed = shares.perSecond;
+      draw(
+        () => workLine(progress, speed),
+        (columns) => workBar(progress, speed, columns),
+      );
     },
     event(event: RunEvent) {
       if (event.type === 'run.finished') return;

@@ -8,6 +8,8 @@ import {
   percent,
   progressBar,
   progressLine,
+  workBar,
+  workLine,
 } from './progress.ts';
 
 const half = { step: 1000, totalSteps: 2000, loss: 0.123456, accuracy: 0.9999, parameters: 4321 };
@@ -41,19 +43,54 @@ describe('ProgressMeter', () => {
     const meter = new ProgressMeter(true);
     expect(meter.see(0, 2000, 0)).toBe(true);
     expect(meter.see(1, 2000, 10)).toBe(false);
-    expect(meter.stepsPerSecond).toBeNull();
+    expect(meter.perSecond).toBeNull();
     expect(meter.see(500, 2000, 1000)).toBe(true);
-    expect(meter.stepsPerSecond).toBe(500);
+    expect(meter.perSecond).toBe(500);
     expect(meter.see(2000, 2000, 1001)).toBe(true);
+  });
+
+  test('measures shares as it measures steps', () => {
+    const meter = new ProgressMeter(false);
+    expect(meter.see(0, 1, 0)).toBe(true);
+    expect(meter.see(0.02, 1, 1000)).toBe(false);
+    expect(meter.perSecond).toBe(0.02);
+    expect(meter.see(0.1, 1, 5000)).toBe(true);
+    expect(meter.see(1, 1, 5001)).toBe(true);
   });
 
   test('a rollback does not give a negative speed', () => {
     const meter = new ProgressMeter(true);
     meter.see(900, 2000, 0);
     meter.see(100, 2000, 1000);
-    expect(meter.stepsPerSecond).toBeNull();
+    expect(meter.perSecond).toBeNull();
     meter.see(200, 2000, 2000);
-    expect(meter.stepsPerSecond).toBe(100);
+    expect(meter.perSecond).toBe(100);
+  });
+});
+
+describe('workLine() and workBar()', () => {
+  const work = { share: 0.0287, label: 'original, conv' };
+
+  test('show a share and the time left, and neither steps nor their speed', () => {
+    expect(workLine(work, null)).toBe('2.8 %  original, conv');
+    expect(workLine(work, 0.0287 / 60)).toBe('2.8 %  33:51 left  original, conv');
+    expect(workBar({ ...work, share: 0.5 }, 0.01, 100)).toBe(
+      '[############------------]  50.0 %  0:50 left  original, conv',
+    );
+    expect(workLine({ ...work, share: 1 }, 0.01)).toBe('100.0 %  0:00 left  original, conv');
+  });
+
+  test('the bar is always narrower than the terminal', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 300 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (columns, share) => {
+          const bar = workBar({ ...work, share }, 0.001, columns);
+          expect(bar.length).toBeLessThan(Math.max(columns, 1));
+        },
+      ),
+    );
   });
 });
 

@@ -2,7 +2,7 @@
  * Turns progress figures into a terminal bar or a plain line, and decides when one is due. Pure:
  * time is an argument, output.ts does the writing.
  */
-import type { TrainProgress } from './train-options.ts';
+import type { TrainProgress, WorkProgress } from './train-options.ts';
 
 /** Milliseconds between two redraws of the bar; faster only flickers. */
 const BAR_INTERVAL_MS = 100;
@@ -41,53 +41,62 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${s}` : `${m}:${s}`;
 }
 
-/** Speed from the steps seen so far, smoothed, with the thinning of what is shown. */
+/**
+ * Speed from the steps, or from the shares of a whole, seen so far, smoothed, with the thinning of
+ * what is shown.
+ */
 export class ProgressMeter {
   #intervalMs: number;
   #shownAt: number | null = null;
-  #from: { step: number; time: number } | null = null;
-  #stepsPerSecond: number | null = null;
+  #from: { done: number; time: number } | null = null;
+  #perSecond: number | null = null;
 
   constructor(isTerminal: boolean) {
     this.#intervalMs = isTerminal ? BAR_INTERVAL_MS : LINE_INTERVAL_MS;
   }
 
-  /** Steps per second; null before it could be measured. */
-  get stepsPerSecond(): number | null {
-    return this.#stepsPerSecond;
+  /** What is done in a second; null before it could be measured. */
+  get perSecond(): number | null {
+    return this.#perSecond;
   }
 
   /**
-   * Takes note of a step.
+   * Takes note of what is done.
    *
+   * @param done Steps, or a share of the whole, of `total`.
    * @param now Monotonic milliseconds.
-   * @returns Whether a redraw or a new line is due; the first and the last step always are.
+   * @returns Whether a redraw or a new line is due; the first and the last always are.
    */
-  see(step: number, totalSteps: number, now: number): boolean {
+  see(done: number, total: number, now: number): boolean {
     const from = this.#from;
     // A step behind the last one is a rollback: the speed is measured afresh from there.
-    if (!from || step < from.step) {
-      this.#from = { step, time: now };
+    if (!from || done < from.done) {
+      this.#from = { done, time: now };
     } else if (now - from.time >= SPEED_INTERVAL_MS) {
-      const speed = ((step - from.step) * 1000) / (now - from.time);
-      const old = this.#stepsPerSecond;
-      this.#stepsPerSecond = old === null ? speed : old + SPEED_WEIGHT * (speed - old);
-      this.#from = { step, time: now };
+      const speed = ((done - from.done) * 1000) / (now - from.time);
+      const old = this.#perSecond;
+      this.#perSecond = old === null ? speed : old + SPEED_WEIGHT * (speed - old);
+      this.#from = { done, time: now };
     }
-    const due =
-      this.#shownAt === null || step >= totalSteps || now - this.#shownAt >= this.#intervalMs;
+    const due = this.#shownAt === null || done >= total || now - this.#shownAt >= this.#intervalMs;
     if (due) this.#shownAt = now;
     return due;
   }
 }
 
+/** Time left for `rest` at a speed, as a field; none before the speed is known. */
+function timeLeft(rest: number, perSecond: number | null): string[] {
+  return perSecond !== null && perSecond > 0 ? [`${duration(rest / perSecond)} left`] : [];
+}
+
 /** Figures of a progress report, the most telling first. */
 function fields(p: TrainProgress, stepsPerSecond: number | null): string[] {
   const share = p.totalSteps > 0 ? p.step / p.totalSteps : 0;
-  const list = [`${Math.floor(share * 100)} %`, `${grouped(p.step)}/${grouped(p.totalSteps)}`];
-  if (stepsPerSecond !== null && stepsPerSecond > 0) {
-    list.push(`${duration((p.totalSteps - p.step) / stepsPerSecond)} left`);
-  }
+  const list = [
+    `${Math.floor(share * 100)} %`,
+    `${grouped(p.step)}/${grouped(p.totalSteps)}`,
+    ...timeLeft(p.totalSteps - p.step, stepsPerSecond),
+  ];
   if (p.label !== undefined) list.push(p.label);
   if (p.loss !== null) list.push(`loss ${figure(p.loss)}`);
   if (p.accuracy !== null) list.push(`accuracy ${percent(p.accuracy)}`);
@@ -98,9 +107,19 @@ function fields(p: TrainProgress, stepsPerSecond: number | null): string[] {
   return list;
 }
 
+/** Figures of work that is no run: its steps are of several kinds, so that no count says anything. */
+function shareFields({ label, share }: WorkProgress, sharePerSecond: number | null): string[] {
+  return [percent(share), ...timeLeft(1 - share, sharePerSecond), label];
+}
+
 /** One line for a log. */
 export function progressLine(p: TrainProgress, stepsPerSecond: number | null): string {
   return `step ${fields(p, stepsPerSecond).slice(1).join('  ')}`;
+}
+
+/** One line for a log. */
+export function workLine(p: WorkProgress, sharePerSecond: number | null): string {
+  return shareFields(p, sharePerSecond).join('  ');
 }
 
 /**
@@ -114,11 +133,20 @@ export function progressBar(
   stepsPerSecond: number | null,
   columns: number,
 ): string {
+  const share = p.totalSteps > 0 ? p.step / p.totalSteps : 0;
+  return barOf(share, fields(p, stepsPerSecond), columns);
+}
+
+/** {@link progressBar} of work that is no run. */
+export function workBar(p: WorkProgress, sharePerSecond: number | null, columns: number): string {
+  return barOf(p.share, shareFields(p, sharePerSecond), columns);
+}
+
+function barOf(share: number, figures: readonly string[], columns: number): string {
   const width = Math.max(0, Math.min(24, columns - 40));
-  const share = p.totalSteps > 0 ? Math.min(1, p.step / p.totalSteps) : 0;
-  const full = Math.floor(share * width);
+  const full = Math.floor(Math.min(1, share) * width);
   let line = width > 0 ? `[${'#'.repeat(full)}${'-'.repeat(width - full)}]` : '';
-  for (const field of fields(p, stepsPerSecond)) {
+  for (const field of figures) {
     const longer = line === '' ? field : `${line}  ${field}`;
     if (longer.length >= columns) break;
     line = longer;

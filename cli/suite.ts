@@ -13,9 +13,6 @@ import { LOCK_FILE } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 import type { SuiteOutput } from './suite-output.ts';
 
-/** Parts of the progress bar. */
-const PARTS = 1000;
-
 /**
  * @param stop Aborted when the person asks to stop: with a folder, finished parts and the run under
  *   way are kept, and the same command goes on.
@@ -37,12 +34,7 @@ export async function runSuite(
       seeds: options.seeds,
       dataFolder: options.dataFolder,
       store: folder === null ? new MemoryBlobStorage() : new FileBlobStorage(folder),
-      onProgress: (share, label) =>
-        output.base.progress({
-          step: Math.floor(share * PARTS),
-          totalSteps: PARTS,
-          ...{ label, loss: null, accuracy: null, parameters: null },
-        }),
+      onProgress: (share, label) => output.base.work({ share, label }),
     });
     if (folder !== null && result.status === 'done') {
       const text = new TextEncoder().encode(`${JSON.stringify(result, null, 2)}\n`);

@@ -49,10 +49,20 @@ export interface TrainProgress {
   label?: string;
 }
 
+/** State of work that is no run of its own, and whose steps are of several kinds. */
+export interface WorkProgress {
+  /** Share of the whole that is done, [0, 1]. */
+  share: number;
+  /** What is being done. */
+  label: string;
+}
+
 /** Where a run reports to. Calls are cheap and may come as often as every step. */
 export interface TrainOutput {
   /** Draws or prints the progress; thinned out by the output, not by the caller. */
   progress(progress: TrainProgress): void;
+  /** The same for work that is no run: a share of the whole with the time left, no steps. */
+  work(progress: WorkProgress): void;
   /** An entry of the run's event log, in order. `run.finished` is ignored: see RunTrain. */
   event(event: RunEvent): void;
   /** A line for the person, for example the adapter that was found. */

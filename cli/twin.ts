@@ -29,11 +29,7 @@ export async function runTwin(
     for (const seedId of seed === null ? germinated : [seed]) {
       const twin = await measureTwin(await bench.get(), source.storage, {
         ...{ seedId, horizon: steps, dataset: source.dataset, stop: () => stop.aborted },
-        onProgress: (share) =>
-          output.progress({
-            ...{ step: Math.round(share * 1000), totalSteps: 1000, label: `twin of ${seedId}` },
-            ...{ loss: null, accuracy: null, parameters: null },
-          }),
+        onProgress: (share) => output.work({ share, label: `twin of ${seedId}` }),
       });
       if (!twin) break;
       const last = events.reduce((n, e) => Math.max(n, e.step), 0);

@@ -84,7 +84,10 @@ export interface SignalRun {
   seeds: readonly number[];
 }
 
-/** @returns Null: it was stopped; the store knows how far it got. */
+/**
+ * @param onStep Told of the share of the steps made; never of a run that was finished before.
+ * @returns Null: it was stopped; the store knows how far it got.
+ */
 export async function trainBlueprint(
   { bench, stop }: SuiteOptions,
   store: SuiteStore,
@@ -106,6 +109,7 @@ export async function trainBlueprint(
     },
   );
   const { trainer } = run;
+  onStep(trainer.step / experiment.steps);
   try {
     const begun: Begun = (await store.part(`${key}-begun`, Begun)) ?? { host: [], probes: [] };
     const accuracy = async (split: 'validation' | 'test') =>

@@ -55,7 +55,6 @@ async function trainTask(
     const done = tasks.indexOf(task) * NAMES.length + i;
     const report = (share: number) =>
       options.onProgress((done + share) / (tasks.length * NAMES.length), `${task}, ${blueprint}`);
-    report(0);
     const trained = await trainBlueprint(options, store, run, report);
     if (!trained) return null;
     blueprints[blueprint] = trained;
