@@ -4,10 +4,12 @@
 //   where oy = (iy + PAD_Y - ky D) / S and ox = (ix + PAD - kx D) / S are whole and inside the output
 //
 // Shapes     dy [R, B, OH, OW, O], weight [R, KH, KW, C, O], saved, dx [R, B, H, W, C]; C, O
-//            multiples of 4; STRIPS = B H PER_ROW pieces of input rows
+//            multiples of 4; STRIPS = B H PER_ROW pieces of input rows, with STRIDED that many for
+//            each phase ix % S
 // Grid       one invocation per strip of TX pixels of a row and TN4 vec4s of channels; z: replica,
 //            in FOLDS layers where the strips are too many for one dimension.
-//            ACROSS: neighbours in x take different strips, else different channels
+//            ACROSS: neighbours in x take different strips, else different channels.
+//            STRIDED: pixels of a strip are S apart, so that they meet the same taps; others are skipped
 // Reference  shared/engine/reference/conv.ts conv2dGradInput(); sums run over ky, vec4s of o, kx
 //            and the vec4 in order
 // Tile       shared/engine/kernels/tiles.ts; QUAD: four neighbours in x share their loads of weight.
@@ -24,7 +26,7 @@ override STRIPS: u32;
 //% if FOLDS > 1
 override GROUPS: u32;    // workgroups of strips in one of the FOLDS layers of z
 //% end
-override PER_ROW: u32;   // strips in an input row
+override PER_ROW: u32;   // strips in an input row, with STRIDED in one phase of it
 override H: u32;
 override W: u32;
 override C4: u32;        // vec4s in a pixel of dx
@@ -37,6 +39,9 @@ override STRIDE: u32;
 override PAD: u32;
 override PAD_Y: u32;
 override DILATION: u32;  // with more than 1, one tap at a time
+//% if STRIDED
+override TAP_STEP: u32;  // S / gcd(S, D)
+//% end
 override DY_STRIDE: u32; // vec4s between replicas of dy
 override DX_STRIDE: u32; // vec4s between replicas of dx and saved
 override W_STRIDE: u32;  // vec4s between replicas of the parameters
@@ -46,6 +51,25 @@ override W_STRIDE: u32;  // vec4s between replicas of the parameters
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>; // [R, B, H, W, C]
 //% if SLOPE
 @group(0) @binding(3) var<storage, read> saved: array<vec4f>;    // [R, B, H, W, C]
+//% end
+
+//% if STRIDED
+// at - tap D, which may be below zero, plus a multiple of S that lifts it above.
+fn lifted(at: u32, tap: u32, taps: u32) -> u32 {
+  return at + (taps * STRIDE - tap) * DILATION;
+}
+
+// The first tap whose distance to a padded coordinate is whole; `taps` where there is none.
+fn first_tap(at: u32, taps: u32) -> u32 {
+  var tap = 0u;
+  while ((tap < taps) & (lifted(at, tap, taps) % STRIDE != 0u)) { tap++; }
+  return tap;
+}
+
+// (at - tap D) / S; below zero it wraps around.
+fn output_of(at: u32, tap: u32, taps: u32) -> u32 {
+  return lifted(at, tap, taps) / STRIDE - taps * DILATION;
+}
 //% end
 
 @compute @workgroup_size(WX, WY)
@@ -72,8 +96,14 @@ fn conv2d_grad_input(
 //% if QUAD
   let lane = local.x & 3u;
 //% end
+//% if STRIDED
+  // Phases lie one after the other: neighbours are in one, and take the same way through the taps.
+  let strip = min(index, STRIPS - 1u) % (STRIPS / STRIDE);
+  let ix = strip % PER_ROW * ${TX}u * STRIDE + min(index, STRIPS - 1u) / (STRIPS / STRIDE);
+//% else
   let strip = min(index, STRIPS - 1u);
   let ix = strip % PER_ROW * ${TX}u;
+//% end
   let iy = strip / PER_ROW % H;
   let image = strip / (PER_ROW * H);
 //% for j in 0..TN4
@@ -89,12 +119,22 @@ fn conv2d_grad_input(
   let column_in${j} = ix + PAD - ${TAPS-1}u + ${j}u < OW;
 //% end
 //% end
+//% if STRIDED
+  // Every TAP_STEP-th tap meets the strip. Loops that leave the others out, and no branch around them:
+  // CPU renderers compute both sides of one.
+  let first_ky = first_tap(iy + PAD_Y, KH);
+  let first_kx = first_tap(ix + PAD, KW);
+//% end
+//% if STRIDED
+  for (var ky = first_ky; ky < KH; ky += TAP_STEP) {
+//% else
   for (var ky = 0u; ky < KH; ky++) {
+//% end
     // Differences below zero wrap around to numbers far beyond the output. `&`, not `&&`: a branch a
     // pixel can crash one driver's compiler.
 //% if STRIDED
-    let oy = (iy + PAD_Y - ky * DILATION) / STRIDE;
-    let row_in = ((iy + PAD_Y - ky * DILATION) % STRIDE == 0u) & (oy < OH);
+    let oy = output_of(iy + PAD_Y, ky, KH);
+    let row_in = oy < OH;
     let row_at = replica * DY_STRIDE + (image * OH + oy) * OW * O4;
 //% else
     let oy = iy + PAD_Y - ky * DILATION;
@@ -107,13 +147,16 @@ fn conv2d_grad_input(
 //% end
 //% end
     for (var o = 0u; o < O4; o++) {
+//% if STRIDED
+      for (var kx = first_kx; kx < KW; kx += TAP_STEP) {
+        let ox = output_of(ix + PAD, kx, KW);
+//% else
 //% if CHUNKED
       for (var kx = 0u; kx < KW; kx += ${TAPS}u) {
 //% else
       {
         let kx = 0u;
 //% end
-//% if !STRIDED
         let at = row_at - kx * DILATION * O4 + o;
 //% for j in 0..TX+TAPS-1
 //% if CHUNKED
@@ -127,9 +170,9 @@ fn conv2d_grad_input(
           let w = replica * W_STRIDE + (ky * KW + kx + ${t}u) * C4 * 4u * O4 + o;
 //% if STRIDED
 //% for i in 0..TX
-          let x${i} = ix + ${i}u + PAD - (kx + ${t}u) * DILATION;
-          let in${i} = row_in & (x${i} % STRIDE == 0u) & (x${i} / STRIDE < OW);
-          let d${i} = gradient_operand(select(vec4f(0.0), dy[row_at + x${i} / STRIDE * O4 + o], in${i}));
+          let d${i} = gradient_operand(
+            select(vec4f(0.0), dy[row_at + (ox + ${i}u) * O4 + o], row_in & (ox + ${i}u < OW)),
+          );
 //% end
 //% end
 //% for j in 0..TN4
@@ -189,11 +232,11 @@ fn conv2d_grad_input(
       let v = s${i}_${j};
 //% end
 //% if PIXEL_EDGE
-      if (ix + i < W) {
+      if (ix + i * ${STEP}u < W) {
 //% else
       {
 //% end
-        let at = pixel + i * C4 + c${j};
+        let at = pixel + i * ${STEP}u * C4 + c${j};
 //% if SLOPE
         dx[at] = v * activation_slope(saved[at]);
 //% else

@@ -52,6 +52,13 @@ const SHAPES: readonly ConvShape[] = [
   conv([1, 7, 8, 3], 5, 7, 1, 3),
   conv([2, 1, 9, 4], 6, [1, 5], 1, 0),
   conv([2, 6, 5, 2], 4, [2, 3], 2, 1),
+  // Strided rows whose phases have a pixel less, as many, and one more than a tile of 16.
+  conv([1, 2, 30, 4], 8, 3, 2, 1),
+  conv([9, 1, 31, 6], 7, [1, 3], 2, 1),
+  conv([1, 2, 33, 3], 5, [1, 5], 2, 1),
+  // A stride that leaves pixels out, and one that meets several taps.
+  conv([2, 3, 13, 4], 6, [1, 3], 4, 1),
+  conv([1, 8, 10, 4], 5, 5, 3, 2),
 ];
 
 /** Sums of up to 200 products. */

@@ -63,7 +63,8 @@ export function stripTiles(s: TileShape, c: LoweringContext): Tile[] {
   const tile = ([longest, columns4, wx]: readonly [number, number, number]): Tile => ({
     ...{ rows: strip(longest), columns4, wx, wy: 1, across: true },
   });
-  return [...(c.quads ? sharing.map((t) => ({ ...tile(t), quad: true })) : []), ...alone.map(tile)];
+  const quads = c.quads && !s.strided ? sharing.map((t) => ({ ...tile(t), quad: true })) : [];
+  return [...quads, ...alone.map(tile)];
 }
 
 /** Vec4s of input channels by vec4s of output channels, for all taps of a kernel row. */

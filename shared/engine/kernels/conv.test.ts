@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../plan/autodiff.ts';
 import { MAX_LOOP_ITERATIONS, weightGradientPartials } from '../plan/ops-conv.ts';
-import { MAX_GROUPS } from './kernel-call.ts';
+import { type KernelCall, MAX_GROUPS } from './kernel-call.ts';
 import { lowerAll, TestGraph } from './lowering.test-support.ts';
 
 const INIT = { kind: 'ones', fanIn: 1, fanOut: 1 } as const;
@@ -125,6 +125,29 @@ describe('convolution lowering', () => {
         expect(c['CHUNK']! * image).toBeLessThanOrEqual(MAX_LOOP_ITERATIONS);
       }),
       { numRuns: 80 },
+    );
+  });
+
+  it('gives every phase of a strided row strips of its own', () => {
+    const size = (max: number) => fc.integer({ min: 1, max });
+    fc.assert(
+      fc.property(size(4), size(40), size(4), fc.boolean(), (batch, edge, stride, gpu) => {
+        const t = new TestGraph();
+        const out = Math.floor((edge - 1) / stride) + 1;
+        const dy = t.input('dy', batch, out, out, 8);
+        const attrs = { stride, padding: 0, height: edge, width: edge };
+        t.one('conv2d_grad_input', [dy, t.weight('w', 1, 1, 4, 8)], attrs);
+        const [{ constants: c, defines }] = lowerAll(t, 1, gpu ? 'gpu' : 'software') as [
+          KernelCall,
+        ];
+        if (stride === 1 || defines['SLICE']) return;
+        expect(defines).toMatchObject({ STRIDED: 1, STEP: stride, QUAD: 0 });
+        expect(c['STRIPS']).toBe(stride * batch * edge * c['PER_ROW']!);
+        expect(c['PER_ROW']! * defines['TX']! * stride).toBeGreaterThanOrEqual(edge);
+        const isEven = c['PER_ROW']! * defines['TX']! * stride === edge;
+        expect(defines['PIXEL_EDGE']).toBe(isEven ? 0 : 1);
+      }),
+      { numRuns: 60 },
     );
   });
 

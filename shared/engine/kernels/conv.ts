@@ -155,6 +155,10 @@ const conv2d: Lowering = (d, c) => {
   };
 };
 
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
 const conv2dGradInput: Lowering = (d, c) => {
   const [dy, weight, saved] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor?];
   const dx = d.outputs[0]!;
@@ -164,11 +168,13 @@ const conv2dGradInput: Lowering = (d, c) => {
   // A strided pixel looks its taps up one by one: unrolled, one CPU renderer compiles for minutes.
   const taps = w.STRIDE > 1 ? 1 : unrolledTaps(w);
   checkLoop('conv2d_grad_input', kh * (1 + w.O4 * (1 + kw / taps)), 'use fewer channels');
-  const size = { width: w.W, lines: images * w.H, columns4: w.C4 };
+  // Pixels that a stride leaves apart meet other taps: each phase of a row has strips of its own.
+  const width = Math.ceil(w.W / w.STRIDE);
+  const size = { width, lines: images * w.H * w.STRIDE, columns4: w.C4 };
   const choice = chooseTile(
     {
       ...{ op: 'conv2d_grad_input', rows: size.width, columns4: w.C4, repeats: size.lines },
-      ...{ depth: kh * kw * w.O4, taps: kw },
+      ...{ depth: kh * kw * w.O4, taps: kw, strided: w.STRIDE > 1 },
     },
     c,
   );
@@ -200,8 +206,14 @@ const conv2dGradInput: Lowering = (d, c) => {
       TAPS: taps,
       CHUNKED: taps === kw ? 0 : 1,
       STRIDED: w.STRIDE > 1 ? 1 : 0,
+      STEP: w.STRIDE,
+      // The last phases of a row may have a pixel less.
+      ...(w.W % w.STRIDE === 0 ? {} : { PIXEL_EDGE: 1 }),
     },
-    constants: { ...w, ...s.constants, ...strides, DX_STRIDE: dx.replicaStride / LANES },
+    constants: {
+      ...{ ...w, ...s.constants, ...strides, DX_STRIDE: dx.replicaStride / LANES },
+      ...(w.STRIDE > 1 ? { TAP_STEP: w.STRIDE / gcd(w.STRIDE, w.DILATION) } : {}),
+    },
     ...{ bindings, grid: s.grid, choice },
   };
 };

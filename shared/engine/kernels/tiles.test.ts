@@ -75,6 +75,24 @@ describe('chooseTile()', () => {
     );
   });
 
+  it('lays the columns of a few results side by side on a CPU renderer, where lanes would be idle', () => {
+    const s = { op: 'linear_grad_weight', depth: 1000, repeats: 1 } as const;
+    const tile = (rows: number, columns4: number) =>
+      chooseTile({ ...s, rows, columns4 }, context('software', false)).tile;
+    expect(tile(3, 2)).toEqual({ rows: 1, columns4: 1, wx: 2, wy: 4 });
+    expect(tile(3, 3)).toEqual({ rows: 1, columns4: 1, wx: 3, wy: 2 });
+    // With many rows a lane each has work.
+    expect(tile(35, 3)).toEqual({ rows: 2, columns4: 3, wx: 1, wy: 8 });
+  });
+
+  it('shares no weights between pixels that a stride leaves apart, under a key of their own', () => {
+    const s = { op: 'conv2d_grad_input', rows: 16, columns4: 8, depth: 96, repeats: 64 } as const;
+    const strided = { ...s, taps: 3, strided: true };
+    const { candidates } = chooseTile(strided, context('software', true));
+    expect(candidates.some((t) => t.quad)).toBe(false);
+    expect(tileKey(strided)).toBe(`${tileKey({ ...s, taps: 3 })}/strided`);
+  });
+
   it('offers workgroup memory to hardware, after the default and within what every adapter has', () => {
     fc.assert(
       fc.property(shapes, FAMILIES, fc.boolean(), (s, family, quads) => {

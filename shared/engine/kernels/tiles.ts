@@ -55,6 +55,8 @@ export interface TileShape {
   repeats: number;
   /** Kernel width of a convolution. @default {1} */
   taps?: number;
+  /** Input gradients: neighbours may meet different taps, and cannot share them. @default {false} */
+  strided?: boolean;
 }
 
 /** The tile of one dispatch, and what else it might be. */
@@ -81,7 +83,7 @@ export function tileKey(s: TileShape, replicas = 1): string {
   const rows = s.op.startsWith('conv') ? s.rows : sizeClass(s.rows);
   const repeats = sizeClass(s.repeats * replicas);
   const sizes = [rows, sizeClass(s.columns4), sizeClass(s.depth), repeats];
-  return `${s.op}/${sizes.join('x')}${s.taps ? `/${s.taps}` : ''}`;
+  return `${s.op}/${sizes.join('x')}${s.taps ? `/${s.taps}` : ''}${s.strided ? '/strided' : ''}`;
 }
 
 /** The recorded choice for the shape, or the default of the adapter's family. */
@@ -213,6 +215,15 @@ function scoreTiles({ columns4 }: TileShape, c: LoweringContext): Tile[] {
   return fitting.map(([rows, wy]) => ({ rows, columns4, wx: 1, wy }));
 }
 
+/** Invocations that a CPU renderer computes side by side. */
+const LANES = 8;
+
+/** Vec4s that it loads for one step of all sums, idle lanes included: what such a kernel takes. */
+function loadsOf({ columns4, rows, wx, wy }: Tile, k: number, n: number): number {
+  const groups = Math.ceil(k / (wy * rows)) * Math.ceil(n / (wx * columns4));
+  return groups * Math.ceil((wx * wy) / LANES) * (rows + columns4);
+}
+
 /** Vec4s of features by columns. */
 function outerTiles(s: TileShape, c: LoweringContext): Tile[] {
   const { rows: k, columns4: n } = s;
@@ -226,12 +237,15 @@ function outerTiles(s: TileShape, c: LoweringContext): Tile[] {
   }
   const deep = k >= 8 ? 2 : 1;
   if (n < 4) {
-    return [
+    const narrow: Tile[] = [
+      // Few results: columns side by side leave fewer lanes idle.
+      { rows: 1, columns4: 1, wx: n, wy: Math.floor(LANES / n) },
       { rows: deep, columns4: n, wx: 1, wy: 8 },
       { rows: 1, columns4: n, wx: 1, wy: 8 },
       { rows: deep, columns4: 1, wx: 1, wy: 8 },
       { rows: 1, columns4: n, wx: 1, wy: 4 },
     ];
+    return narrow.sort((a, b) => loadsOf(a, k, n) - loadsOf(b, k, n));
   }
   const wide = n >= 8 ? 2 : 1;
   const quads: Tile[] = [
