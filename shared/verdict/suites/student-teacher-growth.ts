@@ -1,12 +1,14 @@
 /**
  * How the student of the student-teacher task gets a new hidden unit, in float64 on weights read from
- * the device: GradMax, TINY, random directions.
+ * the device: GradMax, in closed form and by ascent, TINY, random directions.
  *
  * Source: Evci et al. 2022, "GradMax"; Verbockhaven et al. 2024, "Growing tiny networks".
  */
 import type { RandomStream } from '../../base/random.ts';
 import { gradMax } from '../../tamiyo/gradmax.ts';
+import { ascend } from '../../tamiyo/gradmax-optimised.ts';
 import { tiny } from '../../tamiyo/tiny.ts';
+import { adamAscent } from './adam-ascent.ts';
 
 /** Inputs and outputs of the task. */
 export const FEATURES = 10;
@@ -33,7 +35,16 @@ export interface Unit {
   aboveZero: number;
 }
 
-export type GrowthRule = 'gradmax' | 'tiny' | 'random-positive' | 'random-gaussian';
+export type GrowthRule =
+  | 'gradmax'
+  | 'gradmax-opt'
+  | 'gradmax-opt-published'
+  | 'tiny'
+  | 'random-positive'
+  | 'random-gaussian';
+
+/** Steps of GradMaxOpt: the source's number, and the policy's default. */
+const ASCENT_STEPS = 100;
 
 function hidden({ fanIn }: Student, row: Float64Array): number[] {
   const units = fanIn[0]!.length;
@@ -155,13 +166,37 @@ export function newUnit(
   random: RandomStream,
 ): Unit {
   if (rule === 'tiny') return tinyUnit(student, task);
-  const direction =
-    rule === 'gradmax' ? gradMaxDirection(student, task) : randomDirection(rule, random);
+  const length = usualFanOut(student);
   return {
     fanIn: new Array<number>(FEATURES).fill(0),
-    fanOut: scaledTo(direction, usualFanOut(student)),
+    fanOut: scaledTo(directionOf(rule, student, task, random, length), length),
     aboveZero: 1,
   };
+}
+
+/** @param length Norm of the fan-out that the unit will have. */
+function directionOf(
+  rule: Exclude<GrowthRule, 'tiny'>,
+  student: Student,
+  task: Task,
+  random: RandomStream,
+  length: number,
+): number[] {
+  switch (rule) {
+    case 'gradmax':
+      return gradMaxDirection(student, task);
+    case 'gradmax-opt': {
+      const start = Float64Array.from({ length: FEATURES }, () => 2 * random.uniform() - 1);
+      const b = crossMoment(student, task).flat();
+      return [...ascend(b, FEATURES, FEATURES, [start], ASCENT_STEPS).fanOut[0]!];
+    }
+    case 'gradmax-opt-published': {
+      const start = scaledTo(randomDirection('random-positive', random), length);
+      return adamAscent(crossMoment(student, task), start, ASCENT_STEPS);
+    }
+    default:
+      return randomDirection(rule, random);
+  }
 }
 
 /** The direction whose unit would feel the largest gradient, as the policy `gradmax` finds it. */

@@ -7,6 +7,7 @@ import { testBench } from '../../workbench/_test-bench.ts';
 import { studentTeacher } from './student-teacher.ts';
 import {
   FEATURES,
+  type GrowthRule,
   gradientGain,
   gradMaxDirection,
   grown,
@@ -47,6 +48,30 @@ describe('growth of the student', () => {
     );
   });
 
+  test('GradMaxOpt has all but the gain of GradMax; as published it stays near its random start', () => {
+    const ratios = Array.from({ length: 20 }, (_, seed) => {
+      const { student, task } = problem(seed);
+      const gain = (
+        rule: 'gradmax' | 'gradmax-opt' | 'gradmax-opt-published' | 'random-positive',
+      ) => {
+        const { fanOut } = newUnit(rule, student, task, new RandomStream(seed, 'u'));
+        return gradientGain(student, task, fanOut);
+      };
+      const best = gain('gradmax');
+      return [gain('gradmax-opt'), gain('gradmax-opt-published'), gain('random-positive')].map(
+        (value) => value / best,
+      ) as [number, number, number];
+    });
+    for (const [ascent, published, random] of ratios) {
+      expect(ascent).toBeLessThanOrEqual(1 + 1e-9);
+      expect(ascent).toBeGreaterThan(0.9);
+      // The same draw, turned.
+      expect(published).toBeGreaterThan(random);
+    }
+    const mean = (at: 0 | 1 | 2) => ratios.reduce((sum, r) => sum + r[at], 0) / ratios.length;
+    expect(mean(1)).toBeLessThan((mean(0) + mean(2)) / 2);
+  });
+
   test('the gain is the gradient, by finite differences', () => {
     const { student, task } = problem(4);
     const fanOut = gradMaxDirection(student, task);
@@ -66,14 +91,16 @@ describe('growth of the student', () => {
     expect(gradientGain(student, task, fanOut)).toBeCloseTo(Math.sqrt(squares), 3);
   });
 
-  test('GradMax and random units change nothing at first; TINY never makes it worse', () => {
+  test('GradMax, by either way, and random units change nothing at first; TINY never makes it worse', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e6 }), (seed) => {
         const { student, task } = problem(seed);
         const before = lossOf(student, task);
-        const lossWith = (rule: 'gradmax' | 'tiny' | 'random-positive') =>
+        const lossWith = (rule: GrowthRule) =>
           lossOf(grown(student, newUnit(rule, student, task, new RandomStream(seed, 'u'))), task);
         expect(lossWith('gradmax')).toBe(before);
+        expect(lossWith('gradmax-opt')).toBe(before);
+        expect(lossWith('gradmax-opt-published')).toBe(before);
         expect(lossWith('random-positive')).toBe(before);
         expect(lossWith('tiny')).toBeLessThanOrEqual(before);
       }),

@@ -30,6 +30,7 @@ describe('SuiteStore', () => {
     [{ name: 'p1' }, 'another suite (p3, now p1)'],
     [{ seeds: 20 }, 'another number of repetitions (3, now 20)'],
     [{ data: 'rows sha256:01' }, 'other data (rows sha256:00, now rows sha256:01)'],
+    [{ arms: 'gradmax, tiny' }, 'other arms (unknown, now gradmax, tiny)'],
     [{ adapter: 'hard' }, 'another adapter (soft, now hard)'],
     [{ shaders: 'abd' }, 'other shaders (abc, now abd)'],
   ])('refuses to go on with %j', async (change, reason) => {

@@ -16,6 +16,8 @@ export interface SuiteProtocol {
   name: string;
   /** Independent repetitions. */
   seeds: number;
+  /** Growing arms of a suite that trains them side by side: parts hold all of them. */
+  arms?: string;
   /** Where the rows come from, with their digest where they are read from files. */
   data: string;
   adapter: string;
@@ -26,6 +28,7 @@ export interface SuiteProtocol {
 const WHAT: Readonly<Record<keyof SuiteProtocol, string>> = {
   name: 'another suite',
   seeds: 'another number of repetitions',
+  arms: 'other arms',
   data: 'other data',
   adapter: 'another adapter',
   shaders: 'other shaders',
@@ -145,7 +148,7 @@ function checkSame(stored: unknown, protocol: SuiteProtocol): void {
   const found = (stored ?? {}) as Partial<Record<keyof SuiteProtocol, unknown>>;
   const keys = Object.keys(WHAT) as (keyof SuiteProtocol)[];
   const other = keys.find(
-    (key) => canonicalJson(found[key] ?? null) !== canonicalJson(protocol[key]),
+    (key) => canonicalJson(found[key] ?? null) !== canonicalJson(protocol[key] ?? null),
   );
   if (other === undefined) return;
   throw new InputError(
