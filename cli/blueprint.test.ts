@@ -40,6 +40,20 @@ describe('parseHost()', () => {
         ...{ kernelSize: 5, stride: 2, padding: 0 },
       },
     ],
+    [
+      'conv2d:12x10x4,8,3,1,2,dilation=2,groups=4',
+      {
+        ...{ kind: 'conv2d', input: [12, 10, 4], outChannels: 8, dilation: 2, groups: 4 },
+        ...{ kernelSize: 3, stride: 1, padding: 2 },
+      },
+    ],
+    [
+      'conv2d:12x10x4,8,groups=4',
+      {
+        ...{ kind: 'conv2d', input: [12, 10, 4], outChannels: 8, groups: 4 },
+        ...{ kernelSize: 3, stride: 1, padding: 1 },
+      },
+    ],
   ])('reads %s', (text, host) => {
     expect(parseHost(text)).toEqual(host);
   });
@@ -50,6 +64,7 @@ describe('parseHost()', () => {
     'conv2d:12,8',
     'conv2d:12x12x4',
     'conv3d:1x1x1,1',
+    'conv2d:12x12x4,8,groups=0',
     'sequence:8,8',
   ])('refuses %s', (text) => {
     expect(() => parseHost(text)).toThrow(`Option "--host" is "${text}": write linear:IN,OUT`);

@@ -53,6 +53,7 @@ function attributesOf(node: BlueprintNode): Record<string, unknown> {
         init: node.init,
         // Absent where it is not so: identities from before it existed hold.
         ...(node.depthwise ? { depthwise: true } : {}),
+        ...(node.groups ? { groups: node.groups } : {}),
       };
     case 'conv1d': {
       const { bias, channels, init, kernelSize, padding, stride } = node;

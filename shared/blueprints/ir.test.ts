@@ -159,6 +159,58 @@ describe('inferShapes()', () => {
     expect(found.parameterCount).toBe(108 + 4 + 20 + 5);
   });
 
+  describe('on a convolution with dilation and groups', () => {
+    const host: HostShape = {
+      ...{ kind: 'conv2d', input: [9, 8, 6], outChannels: 4, kernelSize: 3 },
+      ...{ stride: 2, padding: 1, dilation: 2, groups: 2 },
+    };
+    const window = (kernelSize: number, more: Record<string, unknown> = {}) =>
+      make(
+        [
+          {
+            ...{ id: 'a', op: 'conv2d', inputs: ['x'], channels: 'out', kernelSize },
+            ...{ stride: 'host', ...more },
+          } as never,
+        ],
+        'a',
+      );
+
+    it('has the output of a window with gaps', () => {
+      // Five cells wide, over 9 + 2 and 8 + 2 cells, two at a time.
+      expect(hostOutputShape(host)).toEqual([4, 3, 4]);
+    });
+
+    it('takes on the gaps, and sees the same places', () => {
+      const wide = inferShapes(window(5), { ...host, padding: 3 });
+      expect(wide.convolutions.get('a')).toEqual({ stride: 2, padding: 5, dilation: 2 });
+      const even = inferShapes(window(3), host);
+      expect(even.convolutions.get('a')).toEqual({ stride: 2, padding: 1, dilation: 2 });
+      expect(even.parameters[0]).toMatchObject({ shape: [3, 3, 6, 4], fanIn: 54, fanOut: 36 });
+      const point = inferShapes(window(1), { ...host, padding: 2 });
+      expect(point.convolutions.get('a')).toEqual({ stride: 2, padding: 0, dilation: 2 });
+      expect(probe(window(1), host).reason).toContain('would need padding -1');
+      // Half of an even distance is a whole one.
+      const shifted = inferShapes(window(2), { ...host, padding: 1 });
+      expect(shifted.convolutions.get('a')).toMatchObject({ padding: 0, dilation: 2 });
+    });
+
+    it('joins all channels, or those of each group where it asks for that', () => {
+      const grouped = inferShapes(window(3, { groups: 'host' }), host);
+      expect(grouped.convolutions.get('a')).toMatchObject({ groups: 2, dilation: 2 });
+      expect(grouped.parameters[0]).toMatchObject({ shape: [3, 3, 3, 4], fanIn: 27, fanOut: 18 });
+      expect(grouped.parameterCount).toBe(9 * 3 * 4 + 4);
+      const { groups: _, ...whole } = host;
+      expect(inferShapes(window(3, { groups: 'host' }), whole)).toEqual(
+        inferShapes(window(3), whole),
+      );
+      expect(probe(window(3, { groups: 'host', channels: 3 }), host).reason).toContain(
+        'node "a" joins 6 channels to 3 in the host\'s 2 groups, which must divide both',
+      );
+      const both = window(3, { groups: 'host', depthwise: true, channels: 'in' });
+      expect(probe(both, host).reason).toContain('no "groups" besides');
+    });
+  });
+
   it.each<[string, Blueprint, HostShape]>([
     [
       'Cannot fit blueprint "test" to a linear host: its output "a" is [7], the host\'s is [5]',

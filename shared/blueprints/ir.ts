@@ -24,13 +24,17 @@ export type BlueprintParameter = ArtifactManifest['parameters'][number];
 export interface ConvGeometry {
   stride: number;
   padding: number;
+  /** @default {1} */
+  dilation?: number;
+  /** Runs of channels that are each joined to their own alone. @default {1} */
+  groups?: number;
 }
 
 /** What a blueprint becomes on one host. */
 export interface BlueprintShapes {
   /** Shape of `x`, of `z` and of every node, by id. */
   shapes: ReadonlyMap<string, Shape>;
-  /** Stride and padding of every conv2d and conv1d node, by id. */
+  /** How every conv2d and conv1d node moves, by id. */
   convolutions: ReadonlyMap<string, ConvGeometry>;
   /** In node order; `<node>.weight`, then `<node>.bias` where there is one. */
   parameters: readonly BlueprintParameter[];
@@ -98,14 +102,28 @@ export function validateBlueprint(blueprint: Blueprint): void {
 /** Shape of the host layer's output, batch left out. */
 export function hostOutputShape(host: HostShape): Shape {
   if (host.kind === 'linear') return [host.outFeatures];
-  const extent = (size: number) =>
-    Math.floor((size + 2 * host.padding - host.kernelSize) / host.stride) + 1;
-  return [extent(host.input[0]), extent(host.input[1]), host.outChannels];
+  const { kernelSize, outChannels } = host;
+  return [
+    extent(host.input[0], kernelSize, host),
+    extent(host.input[1], kernelSize, host),
+    outChannels,
+  ];
+}
+
+/** Places of a window along an axis of `size` cells. */
+function extent(
+  size: number,
+  kernelSize: number,
+  window: { stride: number; padding: number; dilation?: number | undefined },
+): number {
+  const { dilation = 1, padding, stride } = window;
+  return Math.floor((size + 2 * padding - dilation * (kernelSize - 1) - 1) / stride) + 1;
 }
 
 /**
  * Shapes, geometry and parameters of `blueprint` on `host`. Weights are `[...input axes, units]`
- * for linear, `[k, k, in, out]` for conv2d and `[1, k, in, out]` for conv1d, biases `[units]`; biases start at zero.
+ * for linear, `[k, k, in / groups, out]` for conv2d and `[1, k, in, out]` for conv1d, biases
+ * `[units]`; biases start at zero.
  *
  * @throws {InputError} If the blueprint is not valid, or its shapes do not meet the host's:
  *   `Cannot fit blueprint "low-rank-4" to a conv2d host: it is made for linear hosts`
@@ -153,25 +171,34 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
           break;
         }
         const channels = resolve(node.channels, host);
+        if (node.depthwise && node.groups) {
+          fail(`depthwise node "${node.id}" has a group for each channel, and no "groups" besides`);
+        }
         if (node.depthwise && channels !== inChannels) {
           fail(
             `depthwise node "${node.id}" has ${channels} channels, must have the ${inChannels} it reads`,
           );
         }
-        const taps = node.kernelSize * node.kernelSize;
-        const fanIn = node.depthwise ? 1 : inChannels;
-        const extent = (size: number) =>
-          Math.floor((size + 2 * geometry.padding - node.kernelSize) / geometry.stride) + 1;
-        const shape = [extent(height), extent(width), channels];
+        const groups = node.depthwise ? channels : groupsOf(node, host);
+        if (inChannels % groups !== 0 || channels % groups !== 0) {
+          fail(
+            `node "${node.id}" joins ${inChannels} channels to ${channels} in the host's ${groups} groups, which must divide both`,
+          );
+        }
+        const { kernelSize } = node;
+        const taps = kernelSize * kernelSize;
+        const fanIn = inChannels / groups;
+        const along = (size: number) => extent(size, kernelSize, geometry);
+        const shape = [along(height), along(width), channels];
         if (shape.some((size) => size < 1)) fail(`node "${node.id}" would give ${show(shape)}`);
         addParameters(
           parameters,
           node,
-          [node.kernelSize, node.kernelSize, fanIn, channels],
+          [kernelSize, kernelSize, fanIn, channels],
           taps * fanIn,
-          taps * (node.depthwise ? 1 : channels),
+          taps * (channels / groups),
         );
-        convolutions.set(node.id, geometry);
+        convolutions.set(node.id, groups === 1 ? geometry : { ...geometry, groups });
         shapes.set(node.id, shape);
         break;
       }
@@ -312,7 +339,12 @@ export function probe(blueprint: Blueprint, host: HostShape): ProbeResult {
   }
 }
 
-/** Stride and padding of a convolution, or why there is none that fits. */
+/** Groups of a convolution that is not depthwise. */
+function groupsOf({ groups }: Extract<BlueprintNode, { op: 'conv2d' }>, host: HostShape): number {
+  return groups === 'host' && host.kind === 'conv2d' ? (host.groups ?? 1) : 1;
+}
+
+/** Stride, padding and dilation of a convolution, or why there is none that fits. */
 function convGeometry(
   node: Extract<BlueprintNode, { op: 'conv2d' }>,
   input: Shape,
@@ -331,7 +363,8 @@ function convGeometry(
     );
   }
   // Taps centred on the host's taps; a smaller kernel needs less padding to see the same place.
-  const padding = host.padding - (host.kernelSize - kernelSize) / 2;
+  const { dilation = 1 } = host;
+  const padding = host.padding - (dilation * (host.kernelSize - kernelSize)) / 2;
   if (!Number.isInteger(padding)) {
     return (
       `conv2d node "${id}" has kernel ${kernelSize} and the host ${host.kernelSize}; ` +
@@ -344,7 +377,7 @@ function convGeometry(
       `the host's padding is ${host.padding}, must be at least ${host.padding - padding}`
     );
   }
-  return { stride: host.stride, padding };
+  return { stride: host.stride, padding, ...(dilation === 1 ? {} : { dilation }) };
 }
 
 function addParameters(

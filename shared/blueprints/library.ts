@@ -32,6 +32,7 @@ export const CATALOGUE: readonly string[] = [
   'conv1x1-8',
   'conv3x3',
   'conv3x3-8',
+  'grouped-conv3x3',
   'depthwise-separable',
   'squeeze-excite-4',
   'attention-2',
@@ -159,6 +160,24 @@ export function parallelConv(kernelSize: 1 | 3): Blueprint {
 }
 
 /**
+ * As {@link parallelConv}, within the groups of its host, so that it folds into a grouped or depthwise
+ * kernel too. `grouped-conv3x3`
+ */
+export function groupedConv(): Blueprint {
+  return make(
+    'grouped-conv3x3',
+    "A 3x3 convolution beside the host's, in the same groups and without activation.",
+    'conv2d',
+    [
+      {
+        ...{ id: 'out', op: 'conv2d', inputs: ['x'], channels: 'out', kernelSize: 3 },
+        ...{ stride: 'host', groups: 'host', bias: true, init: 'zeros' },
+      },
+    ],
+  );
+}
+
+/**
  * s = K1x1 gelu(D3x3 x), a 3x3 window for each channel alone and then a mix. `depthwise-separable`
  *
  * Source: Howard et al. 2017, arXiv:1704.04861, without its norms.
@@ -238,6 +257,7 @@ const SINGLE: Record<string, () => Blueprint> = {
   conv1x1: () => parallelConv(1),
   conv3x3: () => parallelConv(3),
   'depthwise-separable': depthwiseSeparable,
+  'grouped-conv3x3': groupedConv,
 };
 
 /** Largest size of each family; small hosts are what the workbench is for. */

@@ -89,7 +89,10 @@ function detailOf(node: BlueprintNode, host: HostShape): string {
     case 'conv2d': {
       const window = `${node.kernelSize}x${node.kernelSize}${node.depthwise ? ' depthwise' : ''}`;
       const stride = node.stride === 'host' ? ['moves with the host'] : [];
-      return [`${window} to ${node.channels}`, ...stride, ...biasAndInit(node)].join(', ');
+      const groups = node.groups ? ["in the host's groups"] : [];
+      return [`${window} to ${node.channels}`, ...stride, ...groups, ...biasAndInit(node)].join(
+        ', ',
+      );
     }
     case 'conv1d': {
       const stride = node.stride === 1 ? [] : [`stride ${node.stride}`];

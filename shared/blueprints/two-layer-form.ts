@@ -39,6 +39,8 @@ export function twoLayerForm(blueprint: Blueprint): TwoLayerForm | null {
   if (into.op === 'conv2d' && out.op === 'conv2d') {
     const isPointwise = out.kernelSize === 1 && out.stride === 1 && out.channels === 'out';
     if (typeof into.channels !== 'number' || into.stride !== 'host' || !isPointwise) return null;
+    // Every unit must read all channels, and every channel of the host all units.
+    if (into.depthwise || into.groups || out.depthwise || out.groups) return null;
     return { ...form, units: into.channels, kernelSize: into.kernelSize };
   }
   return null;

@@ -35,12 +35,15 @@ export const BlueprintNode = z.discriminatedUnion('op', [
     channels: Dimension,
     kernelSize: z.number().int().min(1).max(7),
     /**
-     * `host`: moves with the host convolution (its stride, and taps centred on the host's taps, so
-     * padding is host padding - (host kernel - kernel) / 2); 1: keeps the shape (`same` padding).
+     * `host`: moves with the host convolution (its stride and dilation, and taps centred on the
+     * host's taps, so padding is host padding - dilation * (host kernel - kernel) / 2); 1: keeps the
+     * shape (`same` padding).
      */
     stride: z.union([z.literal('host'), z.literal(1)]).default(1),
     /** Each channel has a window of its own and sees no other; as many channels as it reads. */
     depthwise: z.literal(true).optional(),
+    /** `host`: channels are joined within as many groups as the host's; absent: all with all. */
+    groups: z.literal('host').optional(),
     bias: z.boolean().default(true),
     init: Initializer.default('kaiming'),
   }),
@@ -154,6 +157,10 @@ export const HostShape = z.discriminatedUnion('kind', [
     kernelSize: z.number().int().positive(),
     stride: z.number().int().positive(),
     padding: z.number().int().nonnegative(),
+    /** Places between two neighbouring taps. Absent: 1. */
+    dilation: z.number().int().min(2).optional(),
+    /** Runs of channels that are each joined to their own alone. Absent: 1, all with all. */
+    groups: z.number().int().min(2).optional(),
   }),
 ]);
 export type HostShape = z.infer<typeof HostShape>;

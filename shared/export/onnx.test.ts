@@ -124,6 +124,10 @@ const SEEDS = [
   ['gpt', 'transformer.h.0.attn.heads', 'residual-mlp-4', 'replace'],
   ['gpt', 'transformer.h.0.mlp.c_fc', 'attention-2', 'add'],
   ['resnet8', 'layer2.0.bn1', 'conv3x3-3', 'gate'],
+  // With gaps between its taps, and a depthwise one.
+  ['custom-images', 'conv1', 'conv3x3-3', 'add'],
+  ['custom-images', 'conv2', 'conv1x1-3', 'gate'],
+  ['custom-images', 'conv2', 'grouped-conv3x3', 'replace'],
 ] as const;
 
 describe('a seed in ONNX Runtime', () => {
@@ -141,6 +145,7 @@ describe('a seed in ONNX Runtime', () => {
     ['mlp', 'fc2', 'widen-3-gelu', 'span'],
     ['cnn', 'conv2', 'conv3x3', 'layer'],
     ['vgg', 'features.0', 'conv3x3', 'layer'],
+    ['custom-images', 'conv2', 'grouped-conv3x3', 'layer'],
     ['gpt', 'transformer.h.0.mlp.c_proj', 'widen-3-gelu', 'span'],
   ] as const)(
     'committed on %s %s, %s, grafted and folded',

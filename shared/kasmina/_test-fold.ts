@@ -59,6 +59,16 @@ export const FOLDABLE = {
       { id: 'c', op: 'conv2d', inputs: ['h'], channels: 'out', kernelSize: 1 },
       { id: 'd', op: 'add', inputs: ['b', 'c'] },
     ]),
+  /** Within the groups of its host, behind a factor for each channel. */
+  grouped: (kernelSize: number) =>
+    blueprint(`grouped-${kernelSize}`, 'conv2d', [
+      { id: 'g', op: 'gain', inputs: ['x'] },
+      {
+        ...{ id: 'a', op: 'conv2d', inputs: ['g'], channels: 'out', kernelSize },
+        ...{ stride: 'host', groups: 'host' },
+      },
+      { id: 'b', op: 'conv2d', inputs: ['a'], channels: 'out', kernelSize: 1, groups: 'host' },
+    ]),
   separable: (kernelSize: number) =>
     blueprint(`separable-${kernelSize}`, 'conv2d', [
       {

@@ -20,6 +20,8 @@ export const MODES = BlendModes.options;
 export const ACTIVATIONS = ['relu', 'tanh', 'sigmoid', 'gelu'] as const;
 
 const BLUEPRINTS = ['low-rank-2', 'widen-3', 'residual-mlp-2', 'conv3x3-2', 'conv1x1-3'] as const;
+/** Besides, on networks of convolutions with groups and dilation. */
+const GROUPED_BLUEPRINTS = ['grouped-conv3x3', 'depthwise-separable', 'identity'] as const;
 
 export interface Network {
   layers: HostLayer[];
@@ -29,8 +31,12 @@ export interface Network {
   replicas: number;
 }
 
-/** A small MLP or CNN of random widths, activation, pools and dropout. */
-export function randomNetwork(seed: number, kind: 'mlp' | 'cnn'): Network {
+/**
+ * A small MLP or CNN of random widths, activation, pools and dropout; `grouped`: a CNN of
+ * convolutions with dilation and in groups, the second perhaps depthwise.
+ */
+export function randomNetwork(seed: number, kind: 'mlp' | 'cnn' | 'grouped'): Network {
+  if (kind === 'grouped') return groupedNetwork(seed);
   const random = new RandomStream(seed, 'network');
   const size = (least: number, most: number) => least + random.integer(most - least + 1);
   const many = (n: number, least: number, most: number) =>
@@ -48,6 +54,35 @@ export function randomNetwork(seed: number, kind: 'mlp' | 'cnn'): Network {
           pool: (['max', 'avg', 'global'] as const)[random.integer(3)]!,
           ...{ activation, dropout, kernelSize: [1, 3][random.integer(2)]! },
         } as const);
+  return { layers: layersOf(host, input, classes), input, classes, host, replicas };
+}
+
+function groupedNetwork(seed: number): Network {
+  const random = new RandomStream(seed, 'grouped network');
+  const size = (least: number, most: number) => least + random.integer(most - least + 1);
+  const activation = ACTIVATIONS[random.integer(4)]!;
+  const [dilation, wide, kernelSize] = [size(1, 3), 4 * size(1, 2), 1 + 2 * random.integer(2)];
+  const [classes, replicas] = [size(2, 4), size(1, 2)];
+  const input = [size(4, 7), size(4, 7), 2 * size(1, 2)];
+  const layers = [
+    {
+      ...({ kind: 'conv2d', channels: wide, kernelSize: 3, padding: dilation } as const),
+      ...{ dilation, groups: size(1, 2) },
+    },
+    { kind: 'activation', activation } as const,
+    {
+      ...({ kind: 'conv2d', channels: wide * size(1, 2), kernelSize } as const),
+      ...{
+        padding: (kernelSize - 1) / 2,
+        stride: size(1, 2),
+        groups: [2, wide][random.integer(2)]!,
+      },
+    },
+    { kind: 'activation', activation } as const,
+    { kind: 'global-pool' } as const,
+    { kind: 'linear', units: 'classes' } as const,
+  ];
+  const host = { kind: 'layers', layers } as const;
   return { layers: layersOf(host, input, classes), input, classes, host, replicas };
 }
 
@@ -83,11 +118,14 @@ export function randomSeeds(
   const random = new RandomStream(seed, 'seeds');
   const layers = growableLayers(network.layers);
   const inputs = layerInputs(network.layers, network.input, reach);
+  const more = network.host.kind === 'layers' ? GROUPED_BLUEPRINTS : [];
   const choices = layers.flatMap((layer) =>
-    BLUEPRINTS.filter((name) => {
-      const host = hostShapeOf(layer, inputs.get(layer.name)!.seeds);
-      return probe(libraryBlueprint(name), host).compatible;
-    }).map((name) => [layer.name, name] as const),
+    [...BLUEPRINTS, ...more]
+      .filter((name) => {
+        const host = hostShapeOf(layer, inputs.get(layer.name)!.seeds);
+        return probe(libraryBlueprint(name), host).compatible;
+      })
+      .map((name) => [layer.name, name] as const),
   );
   return Array.from({ length: 1 + random.integer(most) }, (_, i) => {
     const [layer, name] = choices[random.integer(choices.length)]!;

@@ -5,15 +5,28 @@
 import { inferShapes } from '../blueprints/ir.ts';
 import type { Blueprint, HostShape } from '../contracts/blueprint.ts';
 import { FoldRefusal, type ParameterValues } from './fold-dense.ts';
-import { diagonal, identityMatrix, type Matrix, matrix, multiply, scaleColumns } from './matrix.ts';
+import {
+  identityMatrix,
+  inGroups,
+  type Matrix,
+  matrix,
+  multiply,
+  ofGroups,
+  scaleColumns,
+} from './matrix.ts';
 
 type ConvHost = Extract<HostShape, { kind: 'conv2d' }>;
 
-/** One convolution of x: a [channels in, channels out] matrix for each tap, taps row by row. */
+/**
+ * One convolution of x: a [channels in, channels out] matrix for each tap, taps row by row. Where it
+ * has groups, what joins one to another is 0.
+ */
 export interface ConvForm {
   kernelSize: number;
   stride: number;
   padding: number;
+  /** Places between two taps; of no account where there is one. */
+  dilation: number;
   taps: Matrix[];
   /** Null: there is none, and the value is 0 where all of x is. */
   bias: Float64Array | null;
@@ -25,9 +38,9 @@ export function hostForm(
   weight: ArrayLike<number>,
   bias: ArrayLike<number>,
 ): ConvForm {
-  const { kernelSize, stride, padding } = host;
-  const taps = tapsOf(weight, kernelSize, host.input[2], host.outChannels);
-  return { kernelSize, stride, padding, taps, bias: Float64Array.from(bias) };
+  const { kernelSize, stride, padding, dilation = 1, groups = 1 } = host;
+  const taps = tapsOf(weight, kernelSize, host.input[2], host.outChannels, groups);
+  return { kernelSize, stride, padding, dilation, taps, bias: Float64Array.from(bias) };
 }
 
 /**
@@ -42,7 +55,7 @@ export function convForm(
   z: ConvForm,
 ): ConvForm {
   const { convolutions, shapes } = inferShapes(blueprint, host);
-  const point = { kernelSize: 1, stride: 1, padding: 0, bias: null };
+  const point = { kernelSize: 1, stride: 1, padding: 0, dilation: 1, bias: null };
   const forms = new Map<string, ConvForm>([
     ['x', { ...point, taps: [identityMatrix(host.input[2])] }],
     ['z', z],
@@ -53,16 +66,15 @@ export function convForm(
       case 'conv2d': {
         const inChannels = shapes.get(node.inputs[0])!.at(-1)!;
         const channels = shapes.get(node.id)!.at(-1)!;
-        const rows = node.depthwise ? 1 : inChannels;
-        const weight = values(`${node.id}.weight`, node.kernelSize ** 2 * rows * channels);
-        const kernel = tapsOf(weight, node.kernelSize, rows, channels);
-        const taps = node.depthwise ? kernel.map((tap) => diagonal(tap.values)) : kernel;
+        const { dilation = 1, groups = 1, padding, stride } = convolutions.get(node.id)!;
+        const { kernelSize } = node;
+        const size = (kernelSize ** 2 * inChannels * channels) / groups;
+        const weight = values(`${node.id}.weight`, size);
+        const taps = tapsOf(weight, kernelSize, inChannels, channels, groups);
         const own = node.bias ? values(`${node.id}.bias`, channels) : null;
-        const geometry = { kernelSize: node.kernelSize, ...convolutions.get(node.id)! };
-        forms.set(
-          node.id,
-          compose(input, { ...geometry, taps, bias: own && Float64Array.from(own) }),
-        );
+        const bias = own && Float64Array.from(own);
+        const second = { kernelSize, stride, padding, dilation, taps, bias };
+        forms.set(node.id, compose(input, second));
         break;
       }
       case 'gain': {
@@ -118,7 +130,8 @@ function isPoint(form: ConvForm): boolean {
 /**
  * The sum of two convolutions of the same input, with the larger window of the two.
  *
- * @throws {FoldRefusal} If their windows do not move together around the same centre.
+ * @throws {FoldRefusal} If their windows do not move together around the same centre, or their taps
+ *   lie at other places.
  */
 export function addForms(a: ConvForm, b: ConvForm): ConvForm {
   const [wide, narrow] = a.kernelSize >= b.kernelSize ? [a, b] : [b, a];
@@ -126,10 +139,11 @@ export function addForms(a: ConvForm, b: ConvForm): ConvForm {
   if (
     wide.stride !== narrow.stride ||
     !Number.isInteger(margin) ||
-    wide.padding - narrow.padding !== margin
+    wide.padding - narrow.padding !== margin * wide.dilation
   ) {
     throw new FoldRefusal('its window does not move with its host around the same centre');
   }
+  if (narrow.kernelSize > 1) checkDilation(narrow, wide.dilation);
   const taps = wide.taps.map((tap) => ({ ...tap, values: tap.values.slice() }));
   narrow.taps.forEach((tap, i) => {
     const row = Math.floor(i / narrow.kernelSize) + margin;
@@ -144,26 +158,46 @@ export function addForms(a: ConvForm, b: ConvForm): ConvForm {
   return { ...wide, taps, bias };
 }
 
-/** Weights [k, k, in, out] of a form, row-major. */
-export function weightsOf({ taps }: ConvForm): Float64Array {
-  const size = taps[0]!.values.length;
+/** @throws {FoldRefusal} If the form's taps lie at other distances. */
+export function checkDilation(form: ConvForm, dilation: number): void {
+  if (form.dilation === dilation) return;
+  throw new FoldRefusal(
+    `its taps are ${form.dilation} apart and those of its host ${dilation}: no kernel has both`,
+  );
+}
+
+/**
+ * Weights [k, k, in / groups, out] of a form, row-major.
+ *
+ * @throws {FoldRefusal} If it joins channels of different groups.
+ */
+export function weightsOf({ taps }: ConvForm, groups = 1): Float64Array {
+  const size = taps[0]!.values.length / groups;
   const out = new Float64Array(taps.length * size);
   taps.forEach((tap, i) => {
-    out.set(tap.values, i * size);
+    const blocks = ofGroups(tap, groups);
+    if (!blocks) {
+      throw new FoldRefusal(
+        `it mixes channels that its host, a convolution in ${groups} groups, keeps apart`,
+      );
+    }
+    out.set(blocks.values, i * size);
   });
   return out;
 }
 
-/** Splits [k, k, in, out] into a matrix for each tap. */
-export function tapsOf(
+/** Splits [k, k, in / groups, out] into a [in, out] matrix for each tap. */
+function tapsOf(
   weight: ArrayLike<number>,
   kernelSize: number,
   inChannels: number,
   channels: number,
+  groups: number,
 ): Matrix[] {
   const all = Float64Array.from(weight);
-  const size = inChannels * channels;
+  const rows = inChannels / groups;
+  const size = rows * channels;
   return Array.from({ length: kernelSize * kernelSize }, (_, i) =>
-    matrix(inChannels, channels, all.subarray(i * size, (i + 1) * size)),
+    inGroups(matrix(rows, channels, all.subarray(i * size, (i + 1) * size)), groups),
   );
 }

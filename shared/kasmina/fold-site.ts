@@ -28,6 +28,8 @@ export function hostSite(host: HostShape): FoldSite {
       : {
           ...{ kind: 'conv2d', name, channels: host.outChannels, kernelSize: host.kernelSize },
           ...{ stride: host.stride, padding: host.padding },
+          ...(host.dilation ? { dilation: host.dilation } : {}),
+          ...(host.groups ? { groups: host.groups } : {}),
         };
   return { layer, host, obstacle: null, noBias: null, span: null, neighbours: [] };
 }

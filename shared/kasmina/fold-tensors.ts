@@ -2,6 +2,7 @@
  * The host's tensors with a seed folded into them. Sums and products are taken in float64 and
  * rounded once. The rule for the optimizer's moments is in docs/kasmina.md, "Folding".
  */
+import { inferShapes } from '../blueprints/ir.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { type FoldableSeed, foldForm } from './fold.ts';
 import { addForms, convForm, hostForm, weightsOf } from './fold-conv.ts';
@@ -220,25 +221,31 @@ function foldKernel(seed: FoldableSeed, site: FoldSite, read: ReplicaReader): Fo
   const { host, layer } = site;
   if (host.kind !== 'conv2d') throw new RangeError(`Cannot fold a kernel into "${layer.name}"`);
   const names = namesOf(layer.name);
-  const { outChannels } = host;
+  const { groups = 1, outChannels } = host;
   const own = hostForm(host, read.host(names.weight), read.host(names.bias, outChannels));
-  const none = hostForm(host, weightsOf(own).fill(0), new Float64Array(host.outChannels));
+  const bias = new Float64Array(outChannels);
+  const none = { ...own, taps: own.taps.map(zerosLike), bias };
   const s = convForm(seed.blueprint, host, read.seed, own);
   const whole = addForms(seed.blendMode === 'add' ? own : none, s);
-  const weight = weightsOf(whole);
-  const shape = [whole.kernelSize, whole.kernelSize, host.input[2], host.outChannels];
+  const weight = weightsOf(whole, groups);
+  const inChannels = host.input[2] / groups;
+  const shape = [whole.kernelSize, whole.kernelSize, inChannels, outChannels];
   const folded: Folded = new Map([
     [names.weight, { shape, values: weight }],
-    [names.bias, { shape: [outChannels], values: whole.bias ?? new Float64Array(outChannels) }],
+    [names.bias, { shape: [outChannels], values: whole.bias ?? bias }],
   ]);
   if (whole.kernelSize === host.kernelSize) return folded;
   const out = seed.blueprint.nodes.find((n) => n.id === seed.blueprint.output)!;
-  const plain = out.op === 'conv2d' && out.inputs[0] === 'x' ? `${out.id}.weight` : null;
+  // Its moments are laid out as the kernel's where it has the same groups.
+  const sameGroups =
+    (inferShapes(seed.blueprint, host).convolutions.get(out.id)?.groups ?? 1) === groups;
+  const isPlain = out.op === 'conv2d' && out.inputs[0] === 'x' && sameGroups;
+  const plain = isPlain ? `${out.id}.weight` : null;
   for (const moment of MOMENTS) {
     const known = read.host(`${moment}/${names.weight}`);
     const around = plain ? read.seedMoment(moment, plain) : untracked(moment, weight.length, known);
     const margin = (whole.kernelSize - host.kernelSize) / 2;
-    const tap = host.input[2] * host.outChannels;
+    const tap = inChannels * outChannels;
     for (let i = 0; i < host.kernelSize; i++) {
       for (let j = 0; j < host.kernelSize; j++) {
         const at = (i + margin) * whole.kernelSize + j + margin;

@@ -4,7 +4,7 @@
  * docs/kasmina.md, "Folding".
  */
 import type { HostShape } from '../contracts/blueprint.ts';
-import { addForms, convForm, hostForm } from './fold-conv.ts';
+import { addForms, checkDilation, convForm, hostForm, weightsOf } from './fold-conv.ts';
 import { denseForm, FoldRefusal, type ParameterValues } from './fold-dense.ts';
 import type { FoldSite } from './fold-site.ts';
 import type { HostChange } from './host-changes.ts';
@@ -77,9 +77,15 @@ function kernelForm(
   host: Extract<HostShape, { kind: 'conv2d' }>,
   { layer }: FoldSite,
 ): FoldForm {
-  const size = host.kernelSize ** 2 * host.input[2] * host.outChannels;
-  const z = hostForm(host, new Float64Array(size), new Float64Array(host.outChannels));
-  const { kernelSize, padding } = addForms(z, convForm(seed.blueprint, host, zerosOf, z));
+  const { dilation = 1, groups = 1 } = host;
+  const size = (host.kernelSize ** 2 * host.input[2] * host.outChannels) / groups;
+  // All ones: sums of products of them are 0 only where the structure joins nothing.
+  const ones: ParameterValues = (_name, count) => new Float64Array(count).fill(1);
+  const z = hostForm(host, ones('weight', size), ones('bias', host.outChannels));
+  const whole = addForms(z, convForm(seed.blueprint, host, ones, z));
+  const { kernelSize, padding } = whole;
+  if (kernelSize > 1) checkDilation(whole, dilation);
+  weightsOf(whole, groups);
   const change = { layerId: layer.name, kernelSize, padding };
   return { kind: 'kernel', change: kernelSize > host.kernelSize ? change : null };
 }

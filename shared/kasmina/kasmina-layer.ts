@@ -35,8 +35,6 @@ export function isGrowable(layer: HostLayer): layer is GrowableLayer {
 
 /** Whether a layer could be one. */
 export function canGrow(layer: HostLayer): layer is GrowableLayer {
-  // To a seed a convolution is one window without gaps over all channels.
-  if (layer.kind === 'conv2d') return (layer.dilation ?? 1) === 1 && (layer.groups ?? 1) === 1;
   return (GROWABLE_KINDS as readonly string[]).includes(layer.kind);
 }
 
@@ -108,9 +106,12 @@ export function hostShapeOf(
 
 function imageHost(
   input: readonly number[],
-  window: { channels: number; kernelSize: number; stride: number; padding: number },
+  window: Pick<
+    Extract<HostLayer, { kind: 'conv2d' }>,
+    'channels' | 'kernelSize' | 'stride' | 'padding' | 'dilation' | 'groups'
+  >,
 ): HostShape {
-  const { channels: outChannels, kernelSize, padding, stride } = window;
+  const { channels: outChannels, kernelSize, padding, stride, dilation = 1, groups = 1 } = window;
   return {
     kind: 'conv2d',
     input: [input[0]!, input[1]!, input[2]!],
@@ -118,6 +119,9 @@ function imageHost(
     kernelSize,
     stride,
     padding,
+    // Absent where there is none, so that keys of artifacts hold.
+    ...(dilation === 1 ? {} : { dilation }),
+    ...(groups === 1 ? {} : { groups }),
   };
 }
 

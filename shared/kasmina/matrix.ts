@@ -20,9 +20,36 @@ export function identityMatrix(n: number): Matrix {
   return m;
 }
 
-/** Zeros but for the values along the diagonal. */
-export function diagonal(values: ArrayLike<number>): Matrix {
-  return scaleColumns(identityMatrix(values.length), values);
+/**
+ * Zeros but for `groups` blocks along the diagonal: the columns of m in as many runs, each with all
+ * of m's rows.
+ */
+export function inGroups(m: Matrix, groups: number): Matrix {
+  if (groups === 1) return m;
+  const [rows, width] = [m.rows * groups, m.columns / groups];
+  const values = new Float64Array(rows * m.columns);
+  for (let i = 0; i < rows; i++) {
+    const first = Math.floor(i / m.rows) * width;
+    const from = (i % m.rows) * m.columns + first;
+    values.set(m.values.subarray(from, from + width), i * m.columns + first);
+  }
+  return { rows, columns: m.columns, values };
+}
+
+/** The blocks of {@link inGroups}; null where another value is not 0. */
+export function ofGroups(m: Matrix, groups: number): Matrix | null {
+  if (groups === 1) return m;
+  const [rows, width] = [m.rows / groups, m.columns / groups];
+  const values = new Float64Array(rows * m.columns);
+  for (let i = 0; i < m.rows; i++) {
+    const block = Math.floor(i / rows);
+    for (let j = 0; j < m.columns; j++) {
+      const value = m.values[i * m.columns + j]!;
+      if (Math.floor(j / width) === block) values[(i % rows) * m.columns + j] = value;
+      else if (value !== 0) return null;
+    }
+  }
+  return { rows, columns: m.columns, values };
 }
 
 /** a @ b. @throws {RangeError} If the inner dimensions differ. */

@@ -57,10 +57,7 @@ export function seedOutput(
         return linear(graph, input, name, channels, options);
       }
       case 'conv2d': {
-        const window = {
-          ...convolutions.get(node.id)!,
-          ...(node.depthwise ? { groups: channels } : {}),
-        };
+        const window = convolutions.get(node.id)!;
         const options = { group, init: initOf(node.init, 'kaiming'), bias: node.bias };
         return conv2d(graph, input, name, channels, node.kernelSize, window, options);
       }

@@ -100,7 +100,12 @@ describe('a host of layers', () => {
       ],
       [4, 4, 4],
     );
-    expect(layers.filter(isGrowable).map((l) => l.name)).toEqual(['conv1', 'norm1', 'fc2']);
+    expect(layers.filter(isGrowable).map((l) => l.name)).toEqual([
+      'conv1',
+      'conv2',
+      'norm1',
+      'fc2',
+    ]);
   });
 });
 
@@ -167,12 +172,6 @@ describe('a layer that does not fit', () => {
       [{ kind: 'linear', units: 4 }],
       [12],
       'behind its last layer a row is 4 features, and the data have 3 classes; end with {"kind": "linear", "units": "classes"}',
-    ],
-    [
-      'seeds where none can grow',
-      [{ kind: 'conv2d', channels: 3, kernelSize: 1, groups: 3, seeds: true }],
-      images,
-      'seeds cannot grow on it: it has groups or dilation',
     ],
     [
       'tokens in the middle',

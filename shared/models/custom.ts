@@ -201,9 +201,6 @@ class Builder {
         shape: [...axes, channels],
       };
     }
-    if (layer.seeds && (dilation !== 1 || groups !== 1)) {
-      throw at.error('and seeds cannot grow on it: it has groups or dilation');
-    }
     const conv: HostLayer = {
       ...{ kind, ...shared, ...biased(layer.bias), ...grows(layer.seeds) },
       ...(dilation === 1 ? {} : { dilation }),

@@ -33,7 +33,7 @@ export type HostLayer =
       padding: number;
       /** @default {1} */
       dilation?: number;
-      /** A seed sees the layer as one window over all channels: one with groups carries none. @default {1} */
+      /** @default {1} */
       groups?: number;
       /** @default {true} */
       bias?: boolean;

@@ -138,6 +138,24 @@ describe('TINY', () => {
     expect((loss(0) - loss(e)) / e).toBeCloseTo(score, 3);
   });
 
+  it('takes a layer in groups as so many layers, each with its own inputs', () => {
+    // Output 0 belongs with the first input and output 1 with the second: neither sees the other's.
+    const h = rowsOf(5, 2);
+    const g = h.map(([a, b]) => [0.5 * a! + b!, 3 * b! - a!]);
+    const s = statisticsOf(h, h, g);
+    const groups = [0, 1].map((i) => ({ inputs: [i], outputs: [i] }));
+    expect(tiny(s, 2).bottleneck).toBeCloseTo(0, 9);
+    const found = tiny({ ...s, groups }, 2);
+    const alone = [0, 1].map((i) => {
+      const column = (rows: readonly (readonly number[])[]) => rows.map((row) => [row[i]!]);
+      return tiny(statisticsOf(column(h), column(h), column(g)), 1).bottleneck;
+    });
+    expect(found.bottleneck).toBeCloseTo(alone[0]! + alone[1]!, 9);
+    expect(found.bottleneck).toBeGreaterThan(0.1);
+    // All inputs together reach what the groups leave.
+    expect(found.score).toBeCloseTo(found.bottleneck, 9);
+  });
+
   it('refuses what is too wide to decompose', () => {
     const n = MAX_GRAM + 1;
     const wide = { ...statisticsOf(rowsOf(1, 1), rowsOf(1, 1), rowsOf(1, 1)), c2: n };

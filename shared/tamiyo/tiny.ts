@@ -7,7 +7,8 @@
  * all with a column of ones for the biases. dW = S1^+ (h1'G/N) is the best the layer can do; the
  * residual R = G - h1 dW is the bottleneck. P = S2^(-1/2) (h2'R/N) = U D V' gives for each d_i a
  * unit with fan-in sqrt(d_i) S2^(-1/2) u_i and fan-out sqrt(d_i) v_i. To first order a step of
- * size e along them lowers the loss by e * d_i^2.
+ * size e along them lowers the loss by e * d_i^2. Where the layer is a convolution in groups, dW is
+ * the best that each group can do with its own inputs.
  */
 import { inverseRoot, product, topSvd } from '../base/svd.ts';
 
@@ -36,6 +37,11 @@ export interface TinyStatistics {
   h2g: ArrayLike<number>;
   /** Sum of G^2 over rows and outputs, divided by N. */
   gradientSquare: number;
+  /**
+   * Columns of h1 and outputs that the layer's own weights join, where these are not all with all:
+   * each group is a layer of its own then. The column of ones is in every group.
+   */
+  groups?: readonly { inputs: readonly number[]; outputs: readonly number[] }[] | null;
 }
 
 export interface TinyUnits {
@@ -56,8 +62,7 @@ export function tiny(s: TinyStatistics, units: number): TinyUnits {
       `Cannot decompose a Gram matrix of ${Math.max(s.c1, s.c2)} columns: at most ${MAX_GRAM} are`,
     );
   }
-  const own = inverseRoot(s.s1, s.c1, GRAM_TOLERANCE);
-  const dW = product(own.inverse, s.h1g, s.c1, s.c1, s.c);
+  const dW = bestOfOwn(s);
   let explained = 0;
   for (let i = 0; i < dW.length; i++) explained += (dW[i] as number) * (s.h1g[i] as number);
   const taken = product(s.s21, dW, s.c2, s.c1, s.c);
@@ -79,4 +84,28 @@ export function tiny(s: TinyStatistics, units: number): TinyUnits {
     }),
     fanOut: kept.map((d, k) => (right[k] as Float64Array).map((x) => x * Math.sqrt(d))),
   };
+}
+
+/** dW = S1^+ (h1'G/N), c1 x c; group by group where there are some, and 0 between them. */
+function bestOfOwn({ c, c1, groups, h1g, s1 }: TinyStatistics): Float64Array {
+  if (!groups) {
+    const { inverse } = inverseRoot(s1, c1, GRAM_TOLERANCE);
+    return Float64Array.from(product(inverse, h1g, c1, c1, c));
+  }
+  const dW = new Float64Array(c1 * c);
+  for (const { inputs, outputs } of groups) {
+    const n = inputs.length;
+    const gram = Float64Array.from({ length: n * n }, (_, k) => {
+      return s1[inputs[Math.floor(k / n)]! * c1 + inputs[k % n]!] as number;
+    });
+    const { inverse } = inverseRoot(gram, n, GRAM_TOLERANCE);
+    const m = outputs.length;
+    const wished = Float64Array.from({ length: n * m }, (_, k) => {
+      return h1g[inputs[Math.floor(k / m)]! * c + outputs[k % m]!] as number;
+    });
+    product(inverse, wished, n, n, m).forEach((value, k) => {
+      dW[inputs[Math.floor(k / m)]! * c + outputs[k % m]!] = value;
+    });
+  }
+  return dW;
 }

@@ -20,7 +20,7 @@ const convHost: HostShape = {
 const sequenceHost: HostShape = { ...linearHost, positions: { length: 4, causal: true } };
 const hostOf = (name: string) => {
   if (name.startsWith('attention')) return sequenceHost;
-  return /^(conv|depthwise|squeeze)/.test(name) ? convHost : linearHost;
+  return /^(conv|grouped|depthwise|squeeze)/.test(name) ? convHost : linearHost;
 };
 const reference = createReferenceBackend();
 

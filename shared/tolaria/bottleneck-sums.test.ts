@@ -124,66 +124,118 @@ describe('expressivity bottleneck of a Linear layer', () => {
 
 describe('expressivity bottleneck of a convolution', () => {
   const CHANNELS = 2;
+  const PLAIN = { inside: 3, groups: 1, dilation: 1 };
 
-  /** Global average pooling and a Linear layer behind one convolution: its gradient by hand. */
-  async function byHand(size: number, rows: number, every = 1) {
+  /**
+   * Global average pooling and a Linear layer behind one 3x3 convolution: its gradient by hand. With
+   * groups each has `inside` channels in and two out, and what is left of G is their sum.
+   */
+  async function byHand(size: number, rows: number, every = 1, window = PLAIN) {
+    const { dilation, groups, inside } = window;
+    const [INPUTS, OUTPUTS] = [inside * groups, CHANNELS * groups];
     const host: Network['host'] = {
-      ...{ kind: 'cnn', channels: [CHANNELS], hidden: [], activation: 'tanh', pool: 'global' },
+      kind: 'layers',
+      layers: [
+        {
+          ...{ kind: 'conv2d', channels: OUTPUTS, kernelSize: 3, padding: dilation },
+          ...{ dilation, groups },
+        },
+        { kind: 'activation', activation: 'tanh' },
+        { kind: 'global-pool' },
+        { kind: 'linear', units: 'classes' },
+      ],
     };
-    const { dataset, runtime, signalOf } = await measured(host, [size, size, 3], rows);
+    const { dataset, runtime, signalOf } = await measured(host, [size, size, INPUTS], rows);
     const [w, b] = [await matrix(runtime, 'conv1.weight'), await matrix(runtime, 'conv1.bias')];
     const [v, c] = [await matrix(runtime, 'fc1.weight'), await matrix(runtime, 'fc1.bias')];
     const { x, y } = dataset.train;
     const at = (i: number, py: number, px: number, f: number) =>
-      py < 0 || px < 0 || py >= size || px >= size ? 0 : x[((i * size + py) * size + px) * 3 + f]!;
-    const patch = (i: number, py: number, px: number) =>
-      [-1, 0, 1].flatMap((dy) =>
-        [-1, 0, 1].flatMap((dx) => [0, 1, 2].map((f) => at(i, py + dy, px + dx, f))),
+      py < 0 || px < 0 || py >= size || px >= size
+        ? 0
+        : x[((i * size + py) * size + px) * INPUTS + f]!;
+    const channels = Array.from({ length: inside }, (_, f) => f);
+    /** What a group reads at a place. */
+    const patch = (i: number, py: number, px: number, group: number) =>
+      [-dilation, 0, dilation].flatMap((dy) =>
+        [-dilation, 0, dilation].flatMap((dx) =>
+          channels.map((f) => at(i, py + dy, px + dx, group * inside + f)),
+        ),
       );
-    const read: number[][] = [];
+    const read: number[][][] = Array.from({ length: groups }, () => []);
     const wished: number[][] = [];
     for (let i = 0; i < rows; i++) {
-      const places: { patch: number[]; h: number[]; taken: boolean }[] = [];
+      const places: { seen: number[][]; h: number[]; taken: boolean }[] = [];
       for (let py = 0; py < size; py++) {
         for (let px = 0; px < size; px++) {
-          const p = patch(i, py, px);
-          const h = Array.from({ length: CHANNELS }, (_, o) =>
-            Math.tanh(p.reduce((s, value, k) => s + value * w[k * CHANNELS + o]!, b[o]!)),
-          );
-          places.push({ patch: p, h, taken: py % every === 0 && px % every === 0 });
+          const seen = read.map((_, group) => patch(i, py, px, group));
+          const h = Array.from({ length: OUTPUTS }, (_, o) => {
+            const p = seen[Math.floor(o / CHANNELS)]!;
+            return Math.tanh(p.reduce((s, value, k) => s + value * w[k * OUTPUTS + o]!, b[o]!));
+          });
+          places.push({ seen, h, taken: py % every === 0 && px % every === 0 });
         }
       }
       const pooled = Array.from(
-        { length: CHANNELS },
+        { length: OUTPUTS },
         (_, o) => places.reduce((s, place) => s + place.h[o]!, 0) / places.length,
       );
       const z = Array.from({ length: CLASSES }, (_, k) =>
         pooled.reduce((s, value, o) => s + value * v[o * CLASSES + k]!, c[k]!),
       );
       const [g] = wishedAtLogits([z], [y[i]!]);
-      for (const { h, patch: own, taken } of places) {
+      for (const { h, seen, taken } of places) {
         if (!taken) continue;
-        read.push(own);
+        seen.forEach((own, group) => {
+          read[group]!.push(own);
+        });
         const back = (o: number) => g!.reduce((s, value, k) => s + value * v[o * CLASSES + k]!, 0);
         wished.push(h.map((a, o) => (back(o) / places.length) * (1 - a * a)));
       }
     }
-    const left = residual(withOnes(columnsOf(read, 27)), columnsOf(wished, CHANNELS)) / rows;
-    return { signal: signalOf('conv1'), want: (left * size * size * rows) / read.length };
+    const columns = columnsOf(wished, OUTPUTS);
+    /** Of the first so many groups, for all of them. */
+    const want = (taken = groups) => {
+      const left = read.slice(0, taken).reduce((sum, own, group) => {
+        const outputs = columns.slice(group * CHANNELS, (group + 1) * CHANNELS);
+        return sum + residual(withOnes(columnsOf(own, 9 * inside)), outputs);
+      }, 0);
+      return (left * size * size * groups) / (taken * wished.length);
+    };
+    return { signal: signalOf('conv1'), want };
   }
 
   it('is that of the Linear layer it is at every position', async () => {
     const { signal, want } = await byHand(5, 9);
-    expect(want).toBeGreaterThan(0);
-    expect(Math.abs(signal.expressivityBottleneck! - want)).toBeLessThan(1e-3 * want);
+    expect(want()).toBeGreaterThan(0);
+    expect(Math.abs(signal.expressivityBottleneck! - want())).toBeLessThan(1e-3 * want());
     expect(signal).not.toHaveProperty('bottleneckSample');
+  });
+
+  it.each([
+    { inside: 3, groups: 1, dilation: 2 },
+    { inside: 2, groups: 2, dilation: 1 },
+    { inside: 1, groups: 3, dilation: 2 },
+  ])('sees the places of its taps, and each group only its own channels: %j', async (window) => {
+    const { signal, want } = await byHand(5, 11, 1, window);
+    expect(want()).toBeGreaterThan(0);
+    expect(Math.abs(signal.expressivityBottleneck! - want())).toBeLessThan(1e-3 * want());
+    expect(signal).not.toHaveProperty('bottleneckSample');
+  });
+
+  it('lets the groups that fit stand for all, and says so', async () => {
+    // Three patches of 9 x 9 numbers are at most 256; the fourth is not.
+    const { signal, want } = await byHand(6, 16, 1, { inside: 9, groups: 4, dilation: 1 });
+    expect(3 * 81).toBeLessThanOrEqual(MAX_BOTTLENECK_WIDTH);
+    expect(4 * 81).toBeGreaterThan(MAX_BOTTLENECK_WIDTH);
+    expect(Math.abs(signal.expressivityBottleneck! - want(3))).toBeLessThan(1e-3 * want(3));
+    expect(signal.bottleneckSample).toEqual({ inputs: 1, outputs: 0.75, positions: 1 });
   });
 
   it('takes every so many-th position of large images, and says so', async () => {
     const [size, rows, every] = [12, 40, 2];
     expect(rows * size * size).toBeGreaterThan(MAX_BOTTLENECK_POSITIONS);
     const { signal, want } = await byHand(size, rows, every);
-    expect(Math.abs(signal.expressivityBottleneck! - want)).toBeLessThan(1e-3 * want);
+    expect(Math.abs(signal.expressivityBottleneck! - want())).toBeLessThan(1e-3 * want());
     expect(signal.bottleneckSample).toEqual({ inputs: 1, outputs: 1, positions: 0.25 });
   });
 });

@@ -8,6 +8,7 @@
 import type { HealthSignal } from '../contracts/health.ts';
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
 import type { PlannedTensor } from '../engine/plan/plan.ts';
+import { type ColumnGroup, columnGroups, submatrix } from './gram-matrices.ts';
 import {
   firstOf,
   type LayerGradient,
@@ -21,7 +22,8 @@ import {
 
 /**
  * Most inputs (numbers of a patch) and outputs that a bottleneck is measured on at every look: what
- * is solved on the CPU grows with the third power. Of a wider layer the first ones are taken.
+ * is solved on the CPU grows with the third power. Of a wider layer the first ones are taken, of a
+ * convolution in groups as many whole groups as fit.
  */
 export const MAX_BOTTLENECK_WIDTH = 256;
 /** Most positions of a batch that a convolution is measured at; of more, every so many-th is taken. */
@@ -41,26 +43,28 @@ export interface BottleneckSums {
   outputs: number;
   /** Positions of one sample; 1 for a Linear layer. */
   positions: number;
-  /** What there is of each. */
+  /** What there is of each: of inputs, those that the outputs measured read. */
   whole: { inputs: number; outputs: number; positions: number };
+  /** Which of them the layer's own weights join; null: all. */
+  groups: readonly ColumnGroup[] | null;
 }
 
 /**
  * Adds the sums of one layer, before the plan is made; null where there are none: the layer has no
- * matrix, reads rows that are not flat, or is a convolution in groups.
+ * matrix, or reads rows that are not flat.
  */
 export function bottleneckSums(graph: Graph, layerId: string): BottleneckSums | null {
   const gradient = layerGradient(graph, layerId);
-  if (!gradient || gradient.groups > 1) return null;
+  if (!gradient) return null;
   const read = gradient.window ? ofConvolution(graph, gradient) : ofRows(gradient);
   if (!read) return null;
   const whole = {
     inputs: read.x.shape.at(-1)!,
-    outputs: read.dz.shape.at(-1)!,
+    outputs: gradient.dz.shape.at(-1)!,
     positions: read.positions,
   };
   const inputs = Math.min(whole.inputs, MAX_BOTTLENECK_WIDTH);
-  const outputs = Math.min(whole.outputs, MAX_BOTTLENECK_WIDTH);
+  const outputs = Math.min(read.dz.shape.at(-1)!, MAX_BOTTLENECK_WIDTH);
   const [x, dz] = [firstOf(graph, read.x, inputs), firstOf(graph, read.dz, outputs)];
   const positions = x.shape.slice(1, -1).reduce((n, d) => n * d, 1);
   const sums: Record<string, Tensor> = {};
@@ -70,26 +74,43 @@ export function bottleneckSums(graph: Graph, layerId: string): BottleneckSums | 
     sums[`bottleneck/${layerId}/${part}`] = product;
     sums[`bottleneck/${layerId}/${part}-ones`] = ones;
   }
-  return { layerId, sums, inputs, outputs, positions, whole };
+  const isKept = (most: number) => (i: number) => i < most;
+  const groups = read.groups?.map((g) => ({
+    // The ones are the last column of the system, whatever is left out before it.
+    inputs: [...g.inputs.slice(0, -1).filter(isKept(inputs)), inputs],
+    outputs: g.outputs.filter(isKept(outputs)),
+  }));
+  return { layerId, sums, inputs, outputs, positions, whole, groups: groups ?? null };
 }
 
 function ofRows({ dz, x }: LayerGradient) {
-  return x.shape.length === 2 && dz.shape.length === 2 ? { x, dz, positions: 1 } : null;
+  if (x.shape.length !== 2 || dz.shape.length !== 2) return null;
+  return { x, dz, positions: 1, groups: null };
 }
 
-function ofConvolution(graph: Graph, { dz, window, x }: LayerGradient) {
-  const [rows, height, width] = dz.shape as [number, number, number];
+function ofConvolution(graph: Graph, { dz, groups, window, x }: LayerGradient) {
+  const [rows, height, width, outputs] = dz.shape as [number, number, number, number];
   const every = positionStep(rows, height, width, MAX_BOTTLENECK_POSITIONS);
+  const taps = window!.kernelHeight * window!.kernelWidth;
+  // Whole groups, since an output is measured against all that its own group reads.
+  const [inside, out] = [x.shape[3]! / groups, outputs / groups];
+  const fitting = Math.floor(MAX_BOTTLENECK_WIDTH / Math.max(taps * inside, out));
+  const taken = Math.min(groups, Math.max(1, fitting));
+  const channels = taken * inside;
+  const read = groups === 1 ? x : firstOf(graph, x, channels);
+  const wished = groups === 1 ? dz : firstOf(graph, dz, taken * out);
   return {
-    x: patches(graph, x, window!, dz, every),
-    dz: thinned(graph, dz, every),
+    x: patches(graph, read, window!, dz, every),
+    dz: thinned(graph, wished, every),
     positions: height * width,
+    groups: groups === 1 ? null : columnGroups(taken, taps, channels, taken * out, taps * channels),
   };
 }
 
 /**
  * ||R||^2 / N of a layer, mean over the replicas: R = G - X W*, G = -N dL/dz by row, X with a column
- * of ones, W* the least squares solution; over all positions of a convolution. Where only some
+ * of ones, W* the least squares solution; over all positions of a convolution, and of one in groups
+ * the sum over them, each with the inputs that it reads. Where only some
  * outputs and positions are measured they stand for all; fewer inputs leave more of G, so that the
  * number is then an upper bound.
  *
@@ -126,7 +147,16 @@ export function bottleneckOf(
     for (let k = 0; k < m; k++) b[n * m + k] = -gOnes[k]!;
     let wished = 0;
     for (let k = 0; k < m; k++) wished += rows * gg[k * m + k]!;
-    total += Math.max(0, wished - explained(s, b, size, m));
+    const reached = layer.groups
+      ? layer.groups.reduce((sum, { inputs, outputs }) => {
+          const [own, right] = [
+            submatrix(s, size, inputs, inputs),
+            submatrix(b, m, inputs, outputs),
+          ];
+          return sum + explained(own, right, inputs.length, outputs.length);
+        }, 0)
+      : explained(s, b, size, m);
+    total += Math.max(0, wished - reached);
   }
   total *= (whole.positions / positions) * (whole.outputs / m);
   const isWhole = n === whole.inputs && m === whole.outputs && positions === whole.positions;

@@ -15,7 +15,7 @@ import { numel, unpack } from '../engine/plan/shape.ts';
 import { alphaColumns, batchOf, controlTensor, sitesForward } from '../kasmina/growing-network.ts';
 import { addLoss, targetsOf } from '../nn/losses.ts';
 import { ControlBuffer } from './control-buffer.ts';
-import { withOnes, withRow } from './gram-matrices.ts';
+import { type ColumnGroup, withOnes, withRow } from './gram-matrices.ts';
 import { layerGradient, readProducts } from './layer-sums.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
 import {
@@ -29,7 +29,7 @@ import {
 export interface StatisticsRequest {
   layerId: string;
   /** Convolution that a seed would read through; null: it reads features. */
-  convolution: { kernelSize: number; stride: number; padding: number } | null;
+  convolution: { kernelSize: number; stride: number; padding: number; dilation?: number } | null;
   /**
    * Gram matrices too, where the place and its layer read plain features, or both patches of images
    * of at most MAX_PATCH numbers.
@@ -52,6 +52,8 @@ export interface SiteStatistics {
     s21: Float64Array;
     h1g: Float64Array;
     gradientSquare: number;
+    /** What the layer's own weights join, where that is not everything. */
+    groups: readonly ColumnGroup[] | null;
   } | null;
 }
 
@@ -248,6 +250,7 @@ export class GrowthStatistics {
         s21: scaled(withOnes(values('s21'), sums2, sums1, inputs, host, this.rows), n),
         h1g: scaled(withRow(values('h1g'), values('h1g-ones')), -1),
         gradientSquare: square * this.rows,
+        groups: null,
       },
     };
   }
@@ -267,11 +270,11 @@ function convolutionCross(
   graph: Graph,
   source: Tensor,
   dz: Tensor,
-  { kernelSize, padding, stride }: NonNullable<StatisticsRequest['convolution']>,
+  { kernelSize, ...window }: NonNullable<StatisticsRequest['convolution']>,
 ): Tensor[] {
   const [b, height, width] = dz.shape as [number, number, number];
   const partials = weightGradientPartials(b, height, width);
   const size = { kernelHeight: kernelSize, kernelWidth: kernelSize, partials };
-  const partial = graph.one('conv2d_grad_weight', [source, dz], { stride, padding, ...size });
+  const partial = graph.one('conv2d_grad_weight', [source, dz], { ...window, ...size });
   return graph.apply('reduce_partials', [partial], { ...size, bias: true });
 }

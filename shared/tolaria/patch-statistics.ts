@@ -3,7 +3,7 @@
  * of their own size. The sums go over samples and positions, and every sample counts once.
  */
 import type { Graph, Tensor } from '../engine/plan/graph.ts';
-import { withOnes, withRow } from './gram-matrices.ts';
+import { type ColumnGroup, columnGroups, withOnes, withRow } from './gram-matrices.ts';
 import type { SiteStatistics, StatisticsRequest } from './growth-statistics.ts';
 import { layerGradient, patches, positionStep, products, thinned } from './layer-sums.ts';
 
@@ -19,6 +19,8 @@ export interface PatchSums {
   /** Positions of a sample that are summed over, and their share of all. */
   positions: number;
   share: number;
+  /** Of the layer's own weights; null: they join everything. */
+  groups: readonly ColumnGroup[] | null;
 }
 
 /** Logical values of a table of sums, by its name. */
@@ -29,20 +31,21 @@ export function patchSums(
   graph: Graph,
   layerId: string,
   source: Tensor,
-  { kernelSize, padding, stride }: NonNullable<StatisticsRequest['convolution']>,
+  { kernelSize, padding, stride, dilation = 1 }: NonNullable<StatisticsRequest['convolution']>,
   add: (name: string, product: Tensor, sums: Tensor) => void,
 ): PatchSums | null {
   const layer = layerGradient(graph, layerId);
-  if (!layer?.window || layer.groups > 1) return null;
+  if (!layer?.window) return null;
   const { dz, window, x } = layer;
-  const host = window.kernelHeight * window.kernelWidth * x.shape[3]!;
+  const taps = window.kernelHeight * window.kernelWidth;
+  const host = taps * x.shape[3]!;
   const seed = kernelSize * kernelSize * source.shape[3]!;
   if (Math.max(host, seed) > MAX_PATCH) return null;
   const [rows, height, width] = dz.shape as [number, number, number];
   const every = positionStep(rows, height, width, MAX_POSITIONS);
   const own = { kernelHeight: kernelSize, kernelWidth: kernelSize, paddingHeight: padding };
   const h1 = patches(graph, x, window, dz, every);
-  const h2 = patches(graph, source, { ...own, stride, padding, dilation: 1 }, dz, every);
+  const h2 = patches(graph, source, { ...own, stride, padding, dilation }, dz, every);
   const g = thinned(graph, dz, every);
   const pairs: [string, Tensor, Tensor][] = [
     ['s1', h1, h1],
@@ -54,12 +57,14 @@ export function patchSums(
   ];
   for (const [name, a, b] of pairs) add(name, ...products(graph, a, b));
   const positions = g.shape[1]! * g.shape[2]!;
-  return { host, seed, positions, share: positions / (height * width) };
+  const groups =
+    layer.groups > 1 ? columnGroups(layer.groups, taps, x.shape[3]!, dz.shape[3]!, host) : null;
+  return { host, seed, positions, share: positions / (height * width), groups };
 }
 
 /** @param rows Samples of the batch. */
 export function patchStatistics(
-  { host, positions, seed, share }: PatchSums,
+  { groups, host, positions, seed, share }: PatchSums,
   rows: number,
   outputs: number,
   read: ReadProducts,
@@ -86,6 +91,7 @@ export function patchStatistics(
       ...{ s1: scaled(s1, gram), s2: scaled(s2, gram), s21: scaled(s21, gram) },
       h1g: scaled(h1g, -1 / share),
       gradientSquare: (square * rows) / share,
+      groups,
     },
   };
 }

@@ -38,9 +38,29 @@ describe('TINY on convolutions', () => {
     ...{ channels: [3], kernelSize },
   });
   const INPUT = [4, 5, 2];
+  /** Four outputs of a 1x1 layer in two groups; a 3x3 seed has the layer's gaps. */
+  const GROUPS = 2;
+  const DILATION = 2;
+  const depthwise: TinyInput['host'] = {
+    kind: 'layers',
+    layers: [
+      {
+        ...{ kind: 'conv2d', channels: 4, kernelSize: 1 },
+        ...{ dilation: DILATION, groups: GROUPS },
+      },
+      { kind: 'activation', activation: 'tanh' },
+      { kind: 'global-pool' },
+      { kind: 'linear', units: 'classes' },
+    ],
+  };
 
   /** Patches of the 1x1 layer and of a 3x3 seed, and G at every position, in float64. */
-  async function positionsByHand(trainer: Trainer, { features, train }: Dataset) {
+  async function positionsByHand(
+    trainer: Trainer,
+    { features, train }: Dataset,
+    { groups = 1, dilation = 1, outputs = 3 } = {},
+  ) {
+    const channelsOut = Array.from({ length: outputs }, (_, o) => o);
     const tensors = await trainer.runtime.exportTensors();
     const read = (name: string) => tensors.get(name)!.data;
     const [w, b] = [read('conv1.weight'), read('conv1.bias')];
@@ -55,14 +75,17 @@ describe('TINY on convolutions', () => {
       for (let y = 0; y < height; y++) {
         for (let u = 0; u < width; u++) {
           const h1 = [at(y, u, 0), at(y, u, 1)];
-          const h2 = [-1, 0, 1].flatMap((dy) =>
-            [-1, 0, 1].flatMap((dx) => [0, 1].map((f) => at(y + dy, u + dx, f))),
+          const h2 = [-dilation, 0, dilation].flatMap((dy) =>
+            [-dilation, 0, dilation].flatMap((dx) => [0, 1].map((f) => at(y + dy, u + dx, f))),
           );
-          const z = [0, 1, 2].map((o) => h1.reduce((s, p, f) => s + p * w[f * 3 + o]!, b[o]!));
+          const z = channelsOut.map((o) => {
+            if (groups === 1) return h1.reduce((s, p, f) => s + p * w[f * outputs + o]!, b[o]!);
+            return h1[Math.floor(o / (outputs / groups))]! * w[o]! + b[o]!;
+          });
           own.push({ h1, h2, h: z.map(Math.tanh) });
         }
       }
-      const pooled = [0, 1, 2].map((o) => own.reduce((s, p) => s + p.h[o]!, 0) / own.length);
+      const pooled = channelsOut.map((o) => own.reduce((s, p) => s + p.h[o]!, 0) / own.length);
       const z = [0, 1].map((k) => pooled.reduce((s, p, o) => s + p * v[o * 2 + k]!, c[k]!));
       const total = z.reduce((s, e) => s + Math.exp(e), 0);
       const back = z.map((e, k) => Number(train.y[r] === k) - Math.exp(e) / total);
@@ -75,12 +98,12 @@ describe('TINY on convolutions', () => {
     return rows;
   }
 
-  async function statistics() {
+  async function statistics(host = cnn(1), window: object = { padding: 1 }) {
     const data = oneSet(INPUT);
-    const experiment = tinyExperiment({ host: cnn(1) });
+    const experiment = tinyExperiment({ host });
     const { trainer } = await openTiny({ experiment, dataset: data });
     await follow(trainer, {}, 5);
-    const convolution = { kernelSize: 3, stride: 1, padding: 1 };
+    const convolution = { kernelSize: 3, stride: 1, padding: 1, ...window };
     const request = { layerId: 'conv1', convolution, grams: true };
     const { growth, runtime } = trainer;
     const made = await GrowthStatistics.create(runtime, experiment, [request], 99);
@@ -89,70 +112,98 @@ describe('TINY on convolutions', () => {
     return { data, experiment, s, trainer };
   }
 
-  it('sums over the patches of all positions, each sample once', async () => {
-    const { data, s, trainer } = await statistics();
-    const rows = await positionsByHand(trainer, data);
-    type Key = 'h1' | 'h2' | 'g';
-    const cross = (a: Key, b: Key) =>
-      rows[0]![a].flatMap((_, i) =>
-        rows[0]![b].map((_, j) =>
-          rows.reduce((sum, row) => sum + (row[a][i]! * row[b][j]!) / data.train.size, 0),
-        ),
-      );
-    const close = (got: ArrayLike<number>, wanted: number[]) => {
-      expect(got).toHaveLength(wanted.length);
-      wanted.forEach((value, i) => {
-        expect(Math.abs(got[i]! - value)).toBeLessThan(1e-5 * Math.max(1, Math.abs(value)));
-      });
-    };
-    expect([s.inputs, s.outputs, s.grams!.hostInputs]).toEqual([18, 3, 3]);
-    close(s.cross, cross('h2', 'g'));
-    close(s.grams!.s1, cross('h1', 'h1'));
-    close(s.grams!.s2, cross('h2', 'h2'));
-    close(s.grams!.s21, cross('h2', 'h1'));
-    close(s.grams!.h1g, cross('h1', 'g'));
-    const square = rows.reduce((t, { g }) => t + g.reduce((a, d) => a + d * d, 0), 0);
-    expect(s.grams!.gradientSquare).toBeCloseTo(square / data.train.size, 6);
-    trainer.dispose();
-  });
-
-  it('finds units along which the loss falls as fast as their score says', async () => {
-    const { experiment, s, trainer } = await statistics();
-    const { growth, runtime } = trainer;
-    const { gradientSquare, h1g, hostInputs, s1, s2, s21 } = s.grams!;
-    const sizes = { inputs: s.inputs, outputs: s.outputs };
-    const widths = { c1: hostInputs, c2: s.inputs + 1, c: s.outputs };
-    const found = tiny({ ...widths, s1, s2, s21, h1g, h2g: s.cross, gradientSquare }, 2);
-    expect(found.values.length).toBeGreaterThan(0);
-    expect(found.score).toBeLessThanOrEqual(found.bottleneck * (1 + 1e-6));
-    const form = { into: 'mix', out: 'out', units: 2, activation: 'gelu', kernelSize: 3 } as const;
-    const step = 0.3;
-    const signs = [
-      [1, 1],
-      [-1, 1],
-      [1, -1],
-      [-1, -1],
-    ] as const;
-    // gelu(u) - gelu(-u) = u: both signs of fan-in make the units linear to second order.
-    const choices = signs.map(([fan, weight]) => {
-      const units = {
-        fanIn: found.fanIn.map((v) => v.map((x) => x * fan * step)),
-        fanOut: found.fanOut.map((v) => v.map((x) => x * weight * step)),
+  it.each([
+    ['plain', cnn(1), {}, { outputs: 3 }],
+    [
+      'with groups and dilation',
+      depthwise,
+      { padding: DILATION, dilation: DILATION },
+      { outputs: 4, groups: GROUPS, dilation: DILATION },
+    ],
+  ])(
+    'sums over the patches of all positions, each sample once: %s',
+    async (_, host, window, shape) => {
+      const { data, s, trainer } = await statistics(host, window);
+      const rows = await positionsByHand(trainer, data, shape);
+      type Key = 'h1' | 'h2' | 'g';
+      const cross = (a: Key, b: Key) =>
+        rows[0]![a].flatMap((_, i) =>
+          rows[0]![b].map((_, j) =>
+            rows.reduce((sum, row) => sum + (row[a][i]! * row[b][j]!) / data.train.size, 0),
+          ),
+        );
+      const close = (got: ArrayLike<number>, wanted: number[]) => {
+        expect(got).toHaveLength(wanted.length);
+        wanted.forEach((value, i) => {
+          expect(Math.abs(got[i]! - value)).toBeLessThan(1e-5 * Math.max(1, Math.abs(value)));
+        });
       };
-      return [unitWeights(form, units, sizes, null, true)];
-    });
-    const candidate = { layerId: 'conv1', slot: 0, blueprint: libraryBlueprint('conv3x3-2') };
-    const { losses } = await candidateLosses(
-      runtime,
-      experiment,
-      { ...candidate, blendMode: 'add' },
-      choices,
-      growth.alphas(5),
-    );
-    const slope = (losses[0]! - losses[1]! - losses[2]! + losses[3]!) / (4 * step * step);
-    expect(-slope / found.score).toBeCloseTo(1, 1);
-    trainer.dispose();
-  });
+      expect([s.inputs, s.outputs, s.grams!.hostInputs]).toEqual([18, shape.outputs, 3]);
+      const joined = [
+        { inputs: [0, 2], outputs: [0, 1] },
+        { inputs: [1, 2], outputs: [2, 3] },
+      ];
+      expect(s.grams!.groups).toEqual('groups' in shape ? joined : null);
+      close(s.cross, cross('h2', 'g'));
+      close(s.grams!.s1, cross('h1', 'h1'));
+      close(s.grams!.s2, cross('h2', 'h2'));
+      close(s.grams!.s21, cross('h2', 'h1'));
+      close(s.grams!.h1g, cross('h1', 'g'));
+      const square = rows.reduce((t, { g }) => t + g.reduce((a, d) => a + d * d, 0), 0);
+      expect(s.grams!.gradientSquare).toBeCloseTo(square / data.train.size, 6);
+      trainer.dispose();
+    },
+  );
+
+  it.each([
+    ['plain', cnn(1), {}],
+    ['with groups and dilation', depthwise, { padding: DILATION, dilation: DILATION }],
+  ])(
+    'finds units along which the loss falls as fast as their score says: %s',
+    async (_, host, window) => {
+      const { experiment, s, trainer } = await statistics(host, window);
+      const { growth, runtime } = trainer;
+      const { gradientSquare, groups, h1g, hostInputs, s1, s2, s21 } = s.grams!;
+      const sizes = { inputs: s.inputs, outputs: s.outputs };
+      const widths = { c1: hostInputs, c2: s.inputs + 1, c: s.outputs };
+      const found = tiny({ ...widths, s1, s2, s21, h1g, h2g: s.cross, gradientSquare, groups }, 2);
+      expect(found.values.length).toBeGreaterThan(0);
+      expect(found.score).toBeLessThanOrEqual(found.bottleneck * (1 + 1e-6));
+      const form = {
+        into: 'mix',
+        out: 'out',
+        units: 2,
+        activation: 'gelu',
+        kernelSize: 3,
+      } as const;
+      const step = 0.3;
+      const signs = [
+        [1, 1],
+        [-1, 1],
+        [1, -1],
+        [-1, -1],
+      ] as const;
+      // gelu(u) - gelu(-u) = u: both signs of fan-in make the units linear to second order.
+      const choices = signs.map(([fan, weight]) => {
+        const units = {
+          fanIn: found.fanIn.map((v) => v.map((x) => x * fan * step)),
+          fanOut: found.fanOut.map((v) => v.map((x) => x * weight * step)),
+        };
+        return [unitWeights(form, units, sizes, null, true)];
+      });
+      const candidate = { layerId: 'conv1', slot: 0, blueprint: libraryBlueprint('conv3x3-2') };
+      const { losses } = await candidateLosses(
+        runtime,
+        experiment,
+        { ...candidate, blendMode: 'add' },
+        choices,
+        growth.alphas(5),
+      );
+      const slope = (losses[0]! - losses[1]! - losses[2]! + losses[3]!) / (4 * step * step);
+      expect(-slope / found.score).toBeCloseTo(1, 1);
+      trainer.dispose();
+    },
+  );
 
   it('grows a 3x3 convolution beside a 1x1 layer, and nothing where the seed sees no more', async () => {
     const more = (kernelSize: number): TinyInput => ({
@@ -164,6 +215,21 @@ describe('TINY on convolutions', () => {
     const decision = of(wide.events, 'decision').find((e) => e.decision.action === 'germinate');
     expect(decision?.decision).toMatchObject({ rule: 'tiny', layerId: 'conv1' });
     expect(of(wide.events, 'notice').some((e) => e.message.includes('(TINY)'))).toBe(true);
+    // In groups a 1x1 seed sees what its layer does not: the channels of the others.
+    const mixing = await runTiny(
+      guided(
+        {
+          host: depthwise,
+          growth: { blueprints: ['conv1x1-2'], layers: ['conv1'], maxSeeds: 1 },
+          policy: { kind: 'tiny', settings },
+        },
+        INPUT,
+      ),
+    );
+    expect(
+      of(mixing.events, 'decision').find((e) => e.decision.action === 'germinate')?.decision,
+    ).toMatchObject({ rule: 'tiny', layerId: 'conv1', blueprint: 'conv1x1-2' });
+    mixing.trainer.dispose();
     const same = await runTiny(guided(more(3), INPUT));
     expect(same.trainer.growth.state.germinated).toBe(0);
     const wait = of(same.events, 'decision').find((e) => e.decision.rule === 'do-not-grow');

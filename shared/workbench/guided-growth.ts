@@ -152,6 +152,7 @@ async function findUnits(
     const { kernelSize } = place.form;
     return {
       layerId: place.layerId,
+      // A seed of two maps has no groups: each of its units reads all channels.
       convolution: kernelSize !== null && geometry ? { kernelSize, ...geometry } : null,
       grams: method === 'tiny',
     };
@@ -217,16 +218,17 @@ function tinyUnits(
   const found = [];
   for (const { cross, grams } of measured) {
     if (!grams) {
-      const limit = `patches of more than ${MAX_GRAM - 1} numbers, or channels in groups`;
+      const limit = `patches of more than ${MAX_GRAM - 1} numbers`;
       return { obstacle: `${layerId} or its seed reads images, ${limit}` };
     }
     const { hostInputs } = grams;
     if (Math.max(hostInputs, inputs + 1) > MAX_GRAM) {
       return { obstacle: `${layerId} reads more than ${MAX_GRAM - 1} features` };
     }
-    const { gradientSquare, h1g, s1, s2, s21 } = grams;
+    const { gradientSquare, groups, h1g, s1, s2, s21 } = grams;
     const sizes = { c1: hostInputs, c2: inputs + 1, c: outputs };
-    found.push(tiny({ ...sizes, s1, s2, s21, h1g, h2g: cross, gradientSquare }, form.units));
+    const sums = { s1, s2, s21, h1g, h2g: cross, gradientSquare, groups };
+    found.push(tiny({ ...sizes, ...sums }, form.units));
   }
   if (found.some((u) => u.values.length === 0)) {
     return {
@@ -276,17 +278,21 @@ async function lineSearch(
   };
 }
 
-/** Mean norm of the existing fan-out of what feeds a layer: rows of its weight. By replica. */
+/**
+ * Mean norm of the existing fan-out of what feeds a layer: rows of its weight, of its own group
+ * where the layer has groups. By replica.
+ */
 async function fanOutNorms({ growth, runtime }: AdvisorLook, layerId: string): Promise<number[]> {
-  const { outFeatures } = growth.sites.find((s) => s.layerId === layerId)!;
+  const { host, outFeatures } = growth.sites.find((s) => s.layerId === layerId)!;
+  const width = outFeatures / (host.kind === 'conv2d' ? (host.groups ?? 1) : 1);
   const norms: number[] = [];
   for (let r = 0; r < runtime.replicas; r++) {
     const weight = await runtime.arena.readParameter(`${layerId}.weight`, r);
-    const rows = weight.length / outFeatures;
+    const rows = weight.length / width;
     let sum = 0;
     for (let i = 0; i < rows; i++) {
       let square = 0;
-      for (let o = 0; o < outFeatures; o++) square += weight[i * outFeatures + o]! ** 2;
+      for (let o = 0; o < width; o++) square += weight[i * width + o]! ** 2;
       sum += Math.sqrt(square);
     }
     // A layer of zeros has no scale to follow.

@@ -1,6 +1,6 @@
 /** The page of exactness.html: runs the shared properties and shows and publishes the verdicts. */
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
-import { EXACTNESS } from '../exactness/properties.ts';
+import { DRAWS, EXACTNESS } from '../exactness/properties.ts';
 
 export interface ExactnessReport {
   adapter: string;
@@ -13,9 +13,6 @@ declare global {
     exactnessReport: Promise<ExactnessReport>;
   }
 }
-
-/** One network of dense layers and one of convolutions. */
-const DRAWS = [12, 7];
 
 async function run(): Promise<ExactnessReport> {
   const backend = await createGpuBackend(navigator.gpu);

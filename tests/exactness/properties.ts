@@ -40,7 +40,10 @@ export interface ExactnessProperty {
   failures(backend: Backend, draw: number): Promise<string[]>;
 }
 
-const kindOf = (draw: number) => (draw % 2 === 0 ? 'mlp' : 'cnn');
+const kindOf = (draw: number) =>
+  draw % 5 === 3 ? 'grouped' : draw % 2 === 0 ? 'mlp' : ('cnn' as const);
+/** One network of dense layers, one of convolutions, and one of these with groups and dilation. */
+export const DRAWS: readonly number[] = [12, 7, 23];
 const OPTIMIZERS = [SGD, { kind: 'adam', learningRate: 0.05 }, { ...SGD, clipNorm: 0.05 }] as const;
 
 /** A short run on a random network, with slots enough for its seeds. */

@@ -37,6 +37,15 @@ const HOSTS: Record<'linear' | 'conv2d' | 'sequence', readonly HostShape[]> = {
   conv2d: [
     { kind: 'conv2d', input: [12, 12, 1], outChannels: 8, kernelSize: 3, stride: 1, padding: 1 },
     { kind: 'conv2d', input: [7, 9, 5], outChannels: 6, kernelSize: 3, stride: 2, padding: 1 },
+    // With gaps between its taps and in groups, and a depthwise one.
+    {
+      ...{ kind: 'conv2d', input: [7, 8, 6], outChannels: 4, kernelSize: 3 },
+      ...{ stride: 2, padding: 2, dilation: 2, groups: 2 },
+    },
+    {
+      ...{ kind: 'conv2d', input: [6, 7, 6], outChannels: 6, kernelSize: 3 },
+      ...{ stride: 1, padding: 1, groups: 6 },
+    },
   ],
   // Longer than a tile of attention and cut in it, and the fewest positions there can be.
   sequence: [

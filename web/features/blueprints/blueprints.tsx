@@ -33,6 +33,13 @@ const HOSTS: Record<string, { label: string; host: HostShape }> = {
       ...{ kernelSize: 3, stride: 1, padding: 1 },
     },
   },
+  depthwise: {
+    label: 'Depthwise convolution 3x3, 12 by 12, 8 channels',
+    host: {
+      ...{ kind: 'conv2d', input: [12, 12, 8], outChannels: 8 },
+      ...{ kernelSize: 3, stride: 1, padding: 1, groups: 8 },
+    },
+  },
 };
 
 export function Blueprints({ className }: { className?: string | undefined }) {
