@@ -4,6 +4,7 @@ import { DivergedError } from '../base/errors.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { ExperimentInput } from '../contracts/experiment.ts';
 import { memoryRunStorage } from '../platform/memory.ts';
+import { poison } from './_test-pending.ts';
 import {
   advance,
   follow,
@@ -28,13 +29,6 @@ import {
   mayHaveCollapsed,
 } from './governor.ts';
 import type { Trainer } from './trainer.ts';
-
-/** Writes a value that is no number into the first weight of a parameter, on the device. */
-function poison({ runtime }: Trainer, name: string, value = Number.NaN): void {
-  const parameter = runtime.arena.parameters.find((p) => p.name === name)!;
-  const { buffers } = runtime.arena;
-  runtime.backend.writeFloats(buffers.parameters, new Float32Array([value]), parameter.offset);
-}
 
 const governed = (events: readonly RunEvent[]) => events.filter((e) => e.type === 'governor');
 
@@ -229,11 +223,13 @@ describe('Trainer, a seed that is not finite', () => {
     expect(await trainer.digest()).toBe(await twin.digest());
   });
 
-  it('that is still on its way is let go without penalty', async () => {
+  it('lets one that is still on its way go with it, without penalty', async () => {
     const { trainer, events } = await openTiny();
-    await follow(trainer, { 6: [germinate('fc1', 'widen-3')] }, 8);
-    poison(trainer, 'fc1.weight');
+    const script = { 1: [germinate('fc2', 'widen-3')], 6: [germinate('fc1', 'widen-3')] };
+    await follow(trainer, script, 8);
+    poison(trainer, 'fc2.seeds.s1.out.weight');
     await trainer.train(9, () => governed(events).length > 0);
+    expect(governed(events)).toMatchObject([{ remedy: { kind: 'cull-seeds' } }]);
     const { stage, embargoUntil } = trainer.growth.record('fc1', 0).state;
     expect([stage, embargoUntil]).toEqual(['DORMANT', 0]);
   });

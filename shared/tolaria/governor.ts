@@ -35,6 +35,7 @@ export interface Situation {
   cause: string;
   /** Step of the fault. */
   step: number;
+  /** In the network; one that waits for its artifact is under no suspicion. */
   hasLiveSeeds: boolean;
   /** Rollbacks since the last good look, or, for bad looks, in the whole run. */
   rollbacks: number;

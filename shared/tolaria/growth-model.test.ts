@@ -123,13 +123,16 @@ const experiment = tinyExperiment({
 });
 
 describe('a run under random decisions and commands', () => {
-  // Once over the same cases, which are known to visit every stage, and once over new ones.
+  // Once over the same cases, which are known to visit every stage, then over new ones, and with
+  // seeds that are on their way for two looks more.
   it.each([
-    [15, 20],
-    [undefined, 12],
+    [15, 20, 0],
+    [undefined, 12, 0],
+    [undefined, 10, 2],
   ])(
-    'keeps to the model, and to its bits when it is interrupted (seed %s)',
-    async (seed, numRuns) => {
+    'keeps to the model, and to its bits when it is interrupted (seed %s, %i runs, forge lead %i)',
+    async (seed, numRuns, forgeLead) => {
+      const growth = { ...experiment.growth, ...(forgeLead ? { forgeLead } : {}) };
       const seen = new Set<string>();
       await fc.assert(
         fc.asyncProperty(
@@ -139,7 +142,7 @@ describe('a run under random decisions and commands', () => {
           async (n, orders, at) => {
             const open = (more = {}) =>
               openTiny({
-                ...{ experiment, artifacts: unreliable, ...more },
+                ...{ experiment: { ...experiment, growth }, artifacts: unreliable, ...more },
                 decisions: new DecisionSource(senseless(n), null),
               });
             const storage = memoryRunStorage();

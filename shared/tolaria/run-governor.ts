@@ -83,7 +83,10 @@ export class RunGovernor {
     const remedy = chooseRemedy({
       cause,
       step: faultStep,
-      hasLiveSeeds: this.#run.growth.state.slots.some((r) => isLive(r.state.stage)),
+      // One that is still on its way has no part in what was computed.
+      hasLiveSeeds: this.#run.growth.state.slots.some(
+        ({ state }) => isLive(state.stage) && state.stage !== 'LOADING',
+      ),
       rollbacks: badLook ? watch.rollbacks : rollbacks,
       skipped: skipped.length,
       rowsAtFault: !badLook && (await this.#areRowsAtFault()),

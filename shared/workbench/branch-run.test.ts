@@ -110,24 +110,56 @@ describe('branchRun(), any commands at any steps', () => {
       layer.map((l) => setAlpha(l, 0.5)),
       fc.constantFrom(setLearningRate(0.01), setLearningRate(0.05)),
     );
-    const experiment = moons({ steps: 60 });
+    // Seeds that are on their way for some looks, and are so where a branch is made.
+    const leads = fc.integer({ min: 0, max: 3 });
     const scripts = fc.dictionary(
       fc.integer({ min: 0, max: 59 }).map(String),
       fc.array(command, { minLength: 1, maxLength: 2 }),
       { minKeys: 4, maxKeys: 12, noNullPrototype: true },
     );
     await fc.assert(
-      fc.asyncProperty(scripts, fc.integer({ min: 0, max: 60 }), async (script, at) => {
-        const parent = await storedTestRun(experiment, script);
-        const branch = await branchRun(testBench(), parent.storage, {
-          ...{ at, change: NO_CHANGE, future: 'schedule', parent: 'a' },
-        });
-        expect(await finishRun(branch!, experiment)).toBe(parent.digest);
-        const report = await replayRun(testBench(), parent.storage, { tolerance: null });
-        expect(report.difference).toBeNull();
-      }),
-      { numRuns: 12, seed: 3 },
+      fc.asyncProperty(
+        scripts,
+        fc.integer({ min: 0, max: 60 }),
+        leads,
+        async (script, at, lead) => {
+          const experiment = moons({ steps: 60, growth: { forgeLead: lead } });
+          const parent = await storedTestRun(experiment, script);
+          const branch = await branchRun(testBench(), parent.storage, {
+            ...{ at, change: NO_CHANGE, future: 'schedule', parent: 'a' },
+          });
+          expect(await finishRun(branch!, experiment)).toBe(parent.digest);
+          const report = await replayRun(testBench(), parent.storage, { tolerance: null });
+          expect(report.difference).toBeNull();
+        },
+      ),
+      { numRuns: 16, seed: 3 },
     );
+  });
+
+  it('of a seed on its way ends as its parent, and without the germination as if it never was', async () => {
+    const experiment = moons({ steps: 60, growth: { forgeLead: 3 }, checkpointEverySteps: 10 });
+    const script = { 7: [germinate('fc1', 'widen-3')], 33: [advance('fc1')] };
+    const [parent, never] = [
+      await storedTestRun(experiment, script),
+      await storedTestRun(experiment),
+    ];
+    const event = findDecided(parent.events, 's1');
+    const graft = parent.events.find((e) => e.type === 'transition' && e.to === 'TRAINING');
+    expect([event.step, graft?.step]).toEqual([7, 25]);
+    const common = { future: 'schedule', parent: 'a' } as const;
+    for (const at of [7, 8, 14, 20, 24, 25, 26]) {
+      const branch = await branchRun(testBench(), parent.storage, {
+        ...{ at, change: NO_CHANGE, ...common },
+      });
+      expect([at, await finishRun(branch!, experiment)]).toEqual([at, parent.digest]);
+    }
+    const change = { without: { seq: event.seq, text: '' }, added: [] };
+    for (const at of [0, 7]) {
+      const branch = await branchRun(testBench(), parent.storage, { at, change, ...common });
+      // What was done to the seed later is refused: there is none.
+      expect(await finishRun(branch!, experiment)).toBe(never.digest);
+    }
   });
 });
 

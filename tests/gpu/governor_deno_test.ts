@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import type { RunEvent } from '../../shared/contracts/events.ts';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import { graftsOf, poison } from '../../shared/tolaria/_test-pending.ts';
 import {
   follow,
   germinate,
@@ -74,6 +75,32 @@ test('a diverging learning rate goes back to the last good look, bit for bit', a
   assert.equal(trainer.step, 200);
   await assertFinite(trainer);
   trainer.dispose();
+});
+
+test('a rollback while a seed is on its way leaves the bits of a run without it, and it joins', async () => {
+  // Looks every 5 steps; the seed of step 7 is grafted at 20.
+  const experiment = tinyExperiment({ growth: { forgeLead: 2 } });
+  const script = { 7: [germinate('fc1', 'widen-3')] };
+  const runs = [];
+  for (const own of [{}, script]) {
+    const run = await openTiny({ backend, experiment });
+    await follow(run.trainer, own, 13);
+    poison(run.trainer, 'fc2.weight');
+    await follow(run.trainer, own);
+    await assertFinite(run.trainer);
+    const [back] = rollbacks(run.events);
+    assert.deepEqual([back!.restoredStep, back!.remedy], [10, { kind: 'slow-down', factor: 0.5 }]);
+    runs.push(run);
+  }
+  const [bare, grown] = runs;
+  assert.deepEqual(graftsOf(grown!.events), [{ seedId: 's1', step: 20 }]);
+  const [want, got] = [await tensorBits(bare!.trainer), await tensorBits(grown!.trainer)];
+  for (const [name, bits] of want) assert.equal(got.get(name), bits, name);
+  assert.equal(got.size > want.size, true);
+  const again = await openTiny({ backend, experiment, schedule: scheduleOf(grown!.events) });
+  await follow(again.trainer);
+  assert.equal(await again.trainer.digest(), await grown!.trainer.digest());
+  for (const { trainer } of [...runs, again]) trainer.dispose();
 });
 
 test('an ordinary run is left alone', async () => {
