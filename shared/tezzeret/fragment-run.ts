@@ -5,6 +5,7 @@
 import type { Backend, DeviceBuffer, Executable } from '../engine/plan/backend.ts';
 import type { Plan } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
+import { breather } from './breather.ts';
 import type { Fragment } from './fragment.ts';
 import { FRAGMENT_SCHEDULE } from './kernel-text.ts';
 
@@ -27,6 +28,7 @@ export class FragmentRun {
   #backend: Backend;
   #executable: Executable;
   #buffers: Record<string, DeviceBuffer>;
+  #breathe = breather();
 
   private constructor(
     backend: Backend,
@@ -57,7 +59,7 @@ export class FragmentRun {
     }
   }
 
-  /** Runs once. Synchronises. */
+  /** Runs once; the reference gives way to others between its ops. Synchronises. */
   async run({ parameters, externals }: FragmentInputs): Promise<FragmentResult> {
     const backend = this.#backend;
     backend.writeFloats(this.#buffers['parameters']!, parameters);
@@ -65,7 +67,8 @@ export class FragmentRun {
       const buffer = this.#buffers[name];
       if (buffer) backend.writeFloats(buffer, values);
     }
-    backend.run(this.#executable, 1);
+    if (backend.runInPieces) await backend.runInPieces(this.#executable, this.#breathe);
+    else backend.run(this.#executable, 1);
     // Reads in flight together cost one synchronisation, not one each.
     const [gradients, ...outputs] = await Promise.all([
       backend.readFloats(this.#buffers['gradients']!),

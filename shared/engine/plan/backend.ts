@@ -119,6 +119,11 @@ export interface Backend {
   /** Runs a plan `times` times in a row, in one submit; returns before the device is done. */
   run(executable: Executable, times: number): void;
   /**
+   * Runs a plan once, to the bits of `run`, and waits for `pause` between its dispatches: where they
+   * are made on the caller's own thread. Absent: `run` holds nobody up.
+   */
+  runInPieces?(executable: Executable, pause: () => Promise<void>): Promise<void>;
+  /**
    * Runs a plan `times` times as `run` does, to the same bits, and times each of its dispatches; slower
    * than `run`. Absent: nothing can be timed.
    */

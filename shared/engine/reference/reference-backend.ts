@@ -223,19 +223,32 @@ class ReferenceBackend implements Backend {
   }
 
   run(executable: Executable, times: number): void {
-    if (!(executable instanceof ReferenceExecutable) || executable.disposed) {
-      throw new TypeError(
-        `Cannot run plan "${executable.plan.name}": it was disposed or prepared by another backend`,
-      );
-    }
+    const { steps } = runnable(executable);
     for (let i = 0; i < times; i++) {
-      for (const { op, calls } of executable.steps) for (const call of calls) op(call);
+      for (const { op, calls } of steps) for (const call of calls) op(call);
+    }
+  }
+
+  async runInPieces(executable: Executable, pause: () => Promise<void>): Promise<void> {
+    for (const { op, calls } of runnable(executable).steps) {
+      for (const call of calls) {
+        op(call);
+        await pause();
+      }
     }
   }
 
   async idle(): Promise<void> {}
 
   dispose(): void {}
+}
+
+/** @throws {TypeError} If it was disposed, or is another backend's. */
+function runnable(executable: Executable): ReferenceExecutable {
+  if (executable instanceof ReferenceExecutable && !executable.disposed) return executable;
+  throw new TypeError(
+    `Cannot run plan "${executable.plan.name}": it was disposed or prepared by another backend`,
+  );
 }
 
 /** @throws {RangeError} If the range leaves the buffer, or the buffer is of another backend. */
