@@ -8,7 +8,7 @@ import type { Experiment } from './experiment.ts';
 import type { ExportFormatName } from './export-format.ts';
 import type { HealthSignal } from './health.ts';
 import type { SeedSlotState } from './seed.ts';
-import type { ServiceStatus } from './services.ts';
+import type { ServiceStatus, UploadStatus } from './services.ts';
 
 /** Page to worker. Every request carries an id; the worker answers `reply` with the same id. */
 export type EngineRequest =
@@ -160,6 +160,8 @@ export interface EngineSnapshot {
   parameters: number;
   layers: LayerReport[];
   services: ServiceStatus[];
+  /** The server's copy of this run's log; absent: there is no server, or no run. */
+  upload?: UploadStatus;
   /** Decision source currently in use. */
   policySource: 'in-process' | 'server' | 'none';
   cache: {

@@ -22,3 +22,15 @@ export const ServiceStatus = z.object({
   retryInMs: z.number().nullable(),
 });
 export type ServiceStatus = z.infer<typeof ServiceStatus>;
+
+/** How far the server's copy of a run's log is behind. The run's own log is whole either way. */
+export interface UploadStatus {
+  /** Events of the run that the server does not have. */
+  lacking: number;
+  /** A request failed since it last had all: they wait for the server, not for the next request. */
+  late: boolean;
+  /** Events that were late and have been delivered since; null: none were. */
+  caughtUp: number | null;
+  /** Why no more are sent; null: they are. */
+  ended: string | null;
+}

@@ -9,6 +9,7 @@ import type { Experiment } from '../contracts/experiment.ts';
 import { activationOf } from '../contracts/host.ts';
 import type { PolicyKnowledge } from '../contracts/knowledge.ts';
 import type { RunSchedule } from '../contracts/lineage.ts';
+import type { UploadStatus } from '../contracts/services.ts';
 import { type Dataset, loadDataset } from '../data/dataset.ts';
 import { checkTokens } from '../data/tokens.ts';
 import type { Backend } from '../engine/plan/backend.ts';
@@ -73,6 +74,8 @@ export interface OpenRunOptions
   dataset?: Dataset;
   /** Storage of the run that is done over; its copy of the initial weights is used. */
   original?: BlobStorage;
+  /** Called when the server's copy of the log has more events, or waits for the server. */
+  onUpload?(): void;
 }
 
 export interface OpenRun {
@@ -80,6 +83,8 @@ export interface OpenRun {
   dataset: Dataset;
   /** Events of earlier sittings. */
   earlier: RunEvent[];
+  /** The server's copy of the run's log; null: no server was named. */
+  upload(): UploadStatus | null;
   /** @returns Events that the server, where there is one, was not told of. */
   close(): Promise<number>;
 }
@@ -166,6 +171,8 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       client: services.client('runs'),
       clock: bench.clock,
       earlier,
+      log: storage?.events ?? null,
+      ...(options.onUpload ? { onChange: options.onUpload } : {}),
     });
     for (const event of queued) upload.add(event);
   }
@@ -181,6 +188,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     trainer,
     dataset,
     earlier,
+    upload: () => upload?.status ?? null,
     async close() {
       await stopWarming();
       const end = seen?.at(-1);

@@ -2,17 +2,20 @@
  * Copies a run's events to the server in the background. Training never waits for it: the events
  * are in the run's own log first, and whatever the server misses is sent when it is back.
  */
+import { CorruptDataError } from '../base/errors.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
-import type { Clock } from '../platform/platform.ts';
+import type { UploadStatus } from '../contracts/services.ts';
+import type { Clock, LineLog } from '../platform/platform.ts';
 import type { ServiceClient } from '../resilience/http-client.ts';
 import { ServiceError } from '../resilience/service-error.ts';
+import { parseEvent } from '../tolaria/run-log.ts';
 
 /** Events in one request. */
 const BATCH = 500;
 /** Milliseconds between two looks at the queue. */
 const INTERVAL_MS = 2000;
-/** Events kept for a server that is away; older ones are dropped and the copy ends there. */
+/** Events kept in memory for a server that is away; older ones are read from the run's log. */
 const MAX_QUEUED = 20_000;
 
 export interface RunUploadOptions {
@@ -23,10 +26,17 @@ export interface RunUploadOptions {
   clock: Clock;
   /** Events of earlier sittings of a resumed run; the server drops what it has from there on. */
   earlier: readonly RunEvent[];
+  /** The run's own log, line i is event i; null: the run keeps none. */
+  log: LineLog | null;
+  /** @default {MAX_QUEUED} */
+  maxQueued?: number;
+  /** Called when the server has more, or it is known that it will not. */
+  onChange?(): void;
 }
 
 export class RunUpload {
   #o: RunUploadOptions;
+  /** The newest events. */
   #events: RunEvent[];
   /** Number of the first event in `#events`. */
   #first = 0;
@@ -37,7 +47,10 @@ export class RunUpload {
   #stop = new AbortController();
   #loop: Promise<void>;
   /** Why the copy ended early; null while it goes on. */
-  ended: string | null = null;
+  #ended: string | null = null;
+  /** First event that a failed request left behind; null: none did. */
+  #missedFrom: number | null = null;
+  #caughtUp: number | null = null;
 
   constructor(options: RunUploadOptions) {
     this.#o = options;
@@ -47,17 +60,34 @@ export class RunUpload {
     this.#loop = this.#run();
   }
 
+  get status(): UploadStatus {
+    const lacking = this.#total - this.#next;
+    return {
+      lacking,
+      late: this.#missedFrom !== null,
+      caughtUp: this.#caughtUp,
+      ended: this.#ended,
+    };
+  }
+
+  /** Events so far. */
+  get #total(): number {
+    return this.#first + this.#events.length;
+  }
+
   add(event: RunEvent): void {
-    if (this.ended) return;
     this.#events.push(event);
-    if (this.#events.length <= MAX_QUEUED) return;
-    // What the server has needs no keeping; beyond that the copy would have a hole.
+    const { log, maxQueued = MAX_QUEUED } = this.#o;
+    if (this.#events.length <= maxQueued) return;
+    // What the server has needs no keeping, and what is in the log can be read there.
     const sent = this.#next - this.#first;
-    if (sent > 0) {
-      this.#events.splice(0, sent);
-      this.#first = this.#next;
+    const kept = log ? Math.min(BATCH, Math.ceil(maxQueued / 2)) : 0;
+    const spare = this.#ended ? this.#events.length : Math.max(sent, kept);
+    if (spare > 0) {
+      this.#events.splice(0, spare);
+      this.#first += spare;
     } else {
-      this.ended = `the server was away for more than ${MAX_QUEUED} events`;
+      this.#end(`the server was away for more than ${maxQueued} events, and this run keeps no log`);
     }
   }
 
@@ -70,24 +100,52 @@ export class RunUpload {
 
   /** Sends what is queued, until done or the first failure. */
   async #send(): Promise<void> {
+    const before = this.#next;
     try {
       if (!this.#registered) await this.#register();
-      while (!this.ended && this.#next < this.#first + this.#events.length) {
-        const from = this.#next - this.#first;
-        const events = this.#events.slice(from, from + BATCH);
-        const body = {
-          events,
-          ...(this.#rewind === null ? {} : { rewind_to: this.#rewind }),
-        };
-        const path = `/api/v1/runs/${this.#o.runId}/events`;
-        // Numbered events may be repeated: the server knows them.
-        await this.#o.client.request(path, { method: 'POST', body, idempotent: true });
-        this.#rewind = null;
-        this.#next += events.length;
+      // What is no longer in memory is read at once, and parsed as it is sent.
+      let lines: string[] = [];
+      while (!this.#ended && this.#next < this.#total) {
+        if (this.#next >= this.#first) {
+          const from = this.#next - this.#first;
+          await this.#sendBatch(this.#events.slice(from, from + BATCH));
+          continue;
+        }
+        if (lines.length === 0) {
+          lines = ((await this.#o.log?.readAll()) ?? []).slice(this.#next, this.#first);
+        }
+        if (lines.length === 0) {
+          // Not written yet, or the storage is full: the next look may find them.
+          this.#missedFrom ??= this.#next;
+          break;
+        }
+        const first = this.#next;
+        await this.#sendBatch(lines.splice(0, BATCH).map((line, i) => parseEvent(line, first + i)));
       }
+      this.#arrived();
     } catch (error) {
+      // Whether they are late is known only from here on.
+      if (!this.#ended) this.#missedFrom ??= this.#next;
       this.#recover(error);
+      this.#o.onChange?.();
+      return;
     }
+    if (this.#next !== before) this.#o.onChange?.();
+  }
+
+  #arrived(): void {
+    if (this.#missedFrom === null || this.#ended || this.#next < this.#total) return;
+    this.#caughtUp = this.#next - this.#missedFrom;
+    this.#missedFrom = null;
+  }
+
+  async #sendBatch(events: readonly RunEvent[]): Promise<void> {
+    const body = { events, ...(this.#rewind === null ? {} : { rewind_to: this.#rewind }) };
+    const path = `/api/v1/runs/${this.#o.runId}/events`;
+    // Numbered events may be repeated: the server knows them.
+    await this.#o.client.request(path, { method: 'POST', body, idempotent: true });
+    this.#rewind = null;
+    this.#next += events.length;
   }
 
   async #register(): Promise<void> {
@@ -98,18 +156,26 @@ export class RunUpload {
   }
 
   #recover(error: unknown): void {
+    if (error instanceof CorruptDataError) this.#end(error.message);
     if (!(error instanceof ServiceError) || error.kind !== 'status') return;
     if (error.status === 404 || error.status === 409) {
       // The server has other ideas of the run (its data were moved or restored): start over.
       this.#registered = false;
-      if (this.#first > 0) this.ended = 'the server lost events that are no longer queued here';
-      else if (error.status === 409 && this.#next === 0) this.ended = error.message;
-      this.#next = this.#first;
+      const start = this.#o.log ? 0 : this.#first;
+      if (start > 0) this.#end('the server lost events that are no longer queued here');
+      else if (error.status === 409 && this.#next === 0) this.#end(error.message);
+      this.#next = start;
       this.#rewind = 0;
+      this.#missedFrom = start;
       return;
     }
     // A server that is ill may be well again; what it refuses, it refuses next time too.
-    if (!error.isServiceFault) this.ended = error.message;
+    if (!error.isServiceFault) this.#end(error.message);
+  }
+
+  #end(why: string): void {
+    this.#ended ??= why;
+    this.#o.onChange?.();
   }
 
   /**
@@ -120,6 +186,6 @@ export class RunUpload {
   async close(ms = 3000): Promise<number> {
     this.#stop.abort();
     await Promise.race([this.#loop.then(() => this.#send()), this.#o.clock.sleep(ms)]);
-    return this.#first + this.#events.length - this.#next;
+    return this.#total - this.#next;
   }
 }

@@ -124,6 +124,7 @@ export class SessionReporter {
   snapshot(): void {
     const { cacheStats, clock, services } = this.#around;
     this.#lastSnapshot = clock.now();
+    const upload = this.run?.upload() ?? null;
     const snapshot: EngineSnapshot = {
       ...networkReport(this.run?.trainer ?? null),
       runId: this.runId,
@@ -133,6 +134,7 @@ export class SessionReporter {
       seed: this.experiment?.seed ?? 0,
       stepsPerSecond: this.#status === 'running' ? this.#series.stepsPerSecond : null,
       services: services()?.status() ?? [],
+      ...(upload ? { upload } : {}),
       cache: cacheStats(),
     };
     this.emit({ kind: 'snapshot', snapshot });

@@ -213,6 +213,10 @@ export class WorkbenchSession {
         onSteps: (first, metrics) => this.#page.addSteps(first, metrics),
         onEvaluation: (step, split, loss, accuracy) =>
           this.#page.emit({ kind: 'evaluation', step, split, loss, accuracy }),
+        // While it trains, snapshots come anyway.
+        onUpload: () => {
+          if (!this.#page.is('running')) this.#page.snapshot();
+        },
         onStorageFull: (error) =>
           this.#page.notice(
             'warning',
@@ -279,7 +283,17 @@ export class WorkbenchSession {
   async #closeRun(): Promise<void> {
     const run = this.#page.run;
     this.#page.run = null;
+    if (!run) return;
+    const { runId } = this.#page;
     // The upload of a run that is left goes on for a moment in the background.
-    void run?.close().catch(() => undefined);
+    void run
+      .close()
+      .then((lacking) => {
+        if (lacking === 0) return;
+        const events = lacking === 1 ? 'event' : 'events';
+        const message = `The server lacks ${lacking} ${events} of run ${runId}. They are kept in this browser, and are sent when the run is opened again`;
+        this.#page.notice('info', 'other', message);
+      })
+      .catch(() => undefined);
   }
 }

@@ -32,6 +32,11 @@ test('a killed server opens the breakers and changes no bit', async ({ browser }
     }
     expect(Date.now() - killed).toBeLessThan(10_000);
     await expect(dashboard.notices).toContainText('Training goes on in this page');
+    const upload = dashboard.service('runs').getByTestId('upload');
+    await expect(upload).toContainText(
+      /^The server lacks \d[\d\s]* events? of this run.*sent when it answers again; training goes on/,
+      { timeout: 10_000 },
+    );
     const then = await dashboard.step();
     await dashboard.waitForStep(then + 50, 10_000);
     await expect(dashboard.status).toHaveText('Training');
@@ -42,6 +47,12 @@ test('a killed server opens the breakers and changes no bit', async ({ browser }
     }
     await expect(dashboard.notices).toBeHidden();
     await expect(dashboard.messages).toContainText('The server answers again');
+    await expect(upload).toContainText(
+      /^\d[\d\s]* events? that the server had missed were delivered/,
+      {
+        timeout: 10_000,
+      },
+    );
     await dashboard.setSpeed(5);
     const disturbed = await dashboard.waitForEnd();
     expect(disturbed.digest).toBe(calm.digest);

@@ -10,6 +10,7 @@ import { Empty, Panel } from '../../ui/panel.tsx';
 import { ServerState } from './server-state.tsx';
 import { ServerToken } from './server-token.tsx';
 import styles from './services.module.css';
+import { Upload } from './upload.tsx';
 
 const NO_SERVICES: ServiceStatus[] = [];
 const STATES: Record<BreakerState, { label: string; meaning: string }> = {
@@ -89,6 +90,7 @@ function Service({ service }: { service: ServiceStatus }) {
         <Fact term="Failures" value={formatCount(service.failures)} />
         <Fact term="Retries" value={formatCount(service.retries)} />
       </dl>
+      {service.name === 'runs' && <Upload />}
       {service.lastError !== null && <p className={styles['error']}>{service.lastError}</p>}
     </li>
   );
