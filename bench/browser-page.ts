@@ -9,16 +9,17 @@ export type PageOptions = Pick<
 
 declare global {
   interface Window {
-    runBench(options: PageOptions): Promise<BenchReport>;
-    stopBench(): void;
-    /** Given by who opened the page. */
-    benchProgress?(what: string): void;
+    runPage(options: unknown): Promise<unknown>;
+    stopPage(): void;
+    /** Given by who opened the page, cli/page-run.mjs. */
+    pageProgress?(progress: unknown): void;
   }
 }
 
 const stop = new AbortController();
-window.stopBench = () => stop.abort();
-window.runBench = async (options) => {
+window.stopPage = () => stop.abort();
+window.runPage = async (asked): Promise<BenchReport> => {
+  const options = asked as PageOptions;
   const open = () => createGpuBackend(navigator.gpu);
   const backend = await open();
   try {
@@ -26,7 +27,7 @@ window.runBench = async (options) => {
       ...{ ...options, open, stop: stop.signal },
       onProgress(what) {
         document.querySelector('#status')!.textContent = what;
-        window.benchProgress?.(what);
+        window.pageProgress?.(what);
       },
     });
   } finally {

@@ -73,9 +73,12 @@ describe('parseArguments()', () => {
     expect(line('experiment p3 --seeds 4 --data d --out o --json')).toEqual({
       command: 'suite',
       json: true,
-      options: { suite: 'p3', seeds: 4, dataFolder: 'd', outDirectory: 'o' },
+      options: { suite: 'p3', seeds: 4, dataFolder: 'd', outDirectory: 'o', browser: false },
     });
     expect(line('experiment p1')).toMatchObject({ command: 'suite', options: { seeds: null } });
+    expect(line('experiment p6 --browser')).toMatchObject({ options: { browser: true } });
+    expect(() => line('experiment p6 --browser --out o')).toThrow('from its start to its end');
+    expect(() => line('experiment moons --browser')).toThrow('only the suites p1, p3 and p6');
     expect(() => line('experiment p1 --steps 5')).toThrow('the suite p1 has its own; remove it');
     expect(() => line('experiment p1 --data d')).toThrow('makes its data itself');
     expect(() => line('experiment moons --data d')).toThrow('only the suite p3');

@@ -63,6 +63,7 @@ export function parseArguments(args: readonly string[]): Invocation {
         return { command: 'suite', options, json: !!values.json };
       }
       refuseOptions('data', values, 'only the suite p3 reads data of its own');
+      refuseOptions('browser', values, 'only the suites p1, p3 and p6 run in Chromium');
       const options = experimentOptions(values, positionals);
       return { command: 'experiment', options, json: !!values.json };
     }
@@ -332,8 +333,11 @@ function suiteOptions(values: Values, positionals: readonly string[]): SuiteComm
     refuseOptions(name, values, `the suite ${suite} has its own`);
   }
   if (suite !== 'p3') refuseOptions('data', values, `the suite ${suite} makes its data itself`);
+  const browser = !!values['browser'];
+  if (browser)
+    refuseOptions('out', values, 'a suite in the browser runs from its start to its end');
   return {
-    suite,
+    ...{ suite, browser },
     seeds: integer('seeds', values['seeds'], 1, 1000),
     dataFolder: text(values['data']),
     outDirectory: text(values.out),

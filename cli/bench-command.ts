@@ -8,6 +8,7 @@ import { serverSectionOf, withServerSection } from '../bench/server-figures.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { inBrowser } from './in-browser.ts';
 
 /** Measured by itself: what decisions cost, on the processor alone. */
 const POLICIES_NAME = 'policies';
@@ -88,44 +89,12 @@ async function measureInBrowser(
   note: (message: string) => void,
   stop: AbortSignal,
 ): Promise<BenchReport> {
-  const asked = JSON.stringify({ ...suiteOptions(options), runtime: 'Chromium' });
-  const script = new URL('../bench/browser-run.mjs', import.meta.url).pathname;
-  const child = new Deno.Command(Deno.env.get('ESPER_NODE') ?? 'node', {
-    ...{ args: [script, asked], stdout: 'piped', stderr: 'inherit' },
-  }).spawn();
-  // A terminal's Ctrl-C reaches the process by itself; a second one does no harm.
-  stop.addEventListener('abort', () => child.kill('SIGINT'));
-  let report: BenchReport | null = null;
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-  for await (const line of lines) {
-    const said = JSON.parse(line) as { measuring?: string; report?: BenchReport };
-    if (said.measuring) note(`measuring in Chromium: ${said.measuring}`);
-    if (said.report) report = said.report;
-  }
-  await child.status;
-  if (!report) {
-    throw new InputError(
-      'Cannot measure in the browser: type "npx esper doctor", which says whether Chromium is there and offers an adapter',
-    );
-  }
-  return report;
-}
-
-/** Cuts text into lines. */
-class TextLineStream extends TransformStream<string, string> {
-  constructor() {
-    let rest = '';
-    super({
-      transform(chunk, out) {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop()!;
-        for (const line of lines) out.enqueue(line);
-      },
-      flush(out) {
-        if (rest) out.enqueue(rest);
-      },
-    });
-  }
+  return await inBrowser<BenchReport>(
+    'bench/browser-page.html',
+    { ...suiteOptions(options), runtime: 'Chromium' },
+    (what) => note(`measuring in Chromium: ${what}`),
+    stop,
+  );
 }
 
 /**

@@ -74,7 +74,7 @@ function permissionsFor(args, hosts) {
     '--ignore-env',
     ...(hosts.length > 0 ? [`--allow-net=${hosts.join(',')}`] : []),
     // The browser is driven by a Node program of ours.
-    ...(args[0] === 'bench' && args.includes('--browser')
+    ...(['bench', 'experiment'].includes(args[0]) && args.includes('--browser')
       ? [`--allow-run=${process.execPath}`]
       : []),
   ];

@@ -30,6 +30,23 @@ export interface SuiteCommandOptions {
   dataFolder: string | null;
   /** Folder for the result in JSON; null: it is only printed. */
   outDirectory: string | null;
+  /** In Chromium instead of here. */
+  browser: boolean;
+}
+
+/** The same for the page that runs it; see cli/suite-page.ts. */
+export interface SuitePageOptions {
+  suite: SuiteName;
+  seeds: number | null;
+  /** Folder of the frozen data of p3; null: the built-in task. */
+  files: string | null;
+}
+
+/** What the page says on the way. */
+export interface SuiteProgress {
+  /** Of the work, [0, 1]. */
+  share: number;
+  label: string;
 }
 
 export type NetworkKind = 'host' | 'grown';

@@ -8,7 +8,8 @@ import { MemoryBlobStorage } from '#shared/platform/memory.ts';
 import { SUITES } from '#shared/verdict/suites/catalog.ts';
 import { SUITE_FILE } from '#shared/verdict/suites/suite-store.ts';
 import { Bench } from './bench.ts';
-import type { SuiteCommandOptions } from './experiment-options.ts';
+import type { SuiteCommandOptions, SuitePageOptions, SuiteProgress } from './experiment-options.ts';
+import { inBrowser } from './in-browser.ts';
 import { LOCK_FILE } from './run-folder.ts';
 import { lockRunFolder } from './run-lock.ts';
 import type { SuiteOutput } from './suite-output.ts';
@@ -25,6 +26,16 @@ export async function runSuite(
   stop: AbortSignal,
 ): Promise<SuiteResult> {
   const folder = options.outDirectory;
+  const onProgress = (share: number, label: string) => output.base.work({ share, label });
+  if (options.browser) {
+    const { dataFolder: files, seeds, suite } = options;
+    const asked: SuitePageOptions = { suite, seeds, files };
+    const show = (said: unknown) => {
+      const { label, share } = said as SuiteProgress;
+      onProgress(share, label);
+    };
+    return await inBrowser<SuiteResult>('cli/suite-page.html', asked, show, stop);
+  }
   if (folder !== null) await checkFolder(folder);
   const unlock = folder === null ? null : await lockRunFolder(folder);
   const bench = new Bench(null, output.base);
@@ -34,7 +45,7 @@ export async function runSuite(
       seeds: options.seeds,
       dataFolder: options.dataFolder,
       store: folder === null ? new MemoryBlobStorage() : new FileBlobStorage(folder),
-      onProgress: (share, label) => output.base.work({ share, label }),
+      onProgress,
     });
     if (folder !== null && result.status === 'done') {
       const text = new TextEncoder().encode(`${JSON.stringify(result, null, 2)}\n`);
