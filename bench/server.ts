@@ -5,12 +5,14 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Observation } from '#shared/contracts/decision.ts';
+import { serverPermissions } from '../tools/start.mjs';
 import { cacheHits } from './server-cache.ts';
 import { type Add, quantile, type ServerFigure, send } from './server-figures.ts';
 import { steadyLoad } from './server-load.ts';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Started as a program of its own, never imported. */
-const MAIN = `${fileURLToPath(new URL('..', import.meta.url))}server/main.ts`;
+const MAIN = `${ROOT}server/main.ts`;
 const QUEUE_JOBS = 200;
 
 export interface ServerBenchOptions {
@@ -28,8 +30,12 @@ export interface ServerBenchOptions {
 export async function benchServer(options: ServerBenchOptions): Promise<ServerFigure[]> {
   const { note, stop, dataDir, profile, seconds } = options;
   const started = performance.now();
+  const settings = { host: '127.0.0.1', port: '0', data: dataDir, env: serviceUrls() };
   const child = new Deno.Command(Deno.execPath(), {
-    args: ['run', '-A', '--quiet', MAIN, '--data', dataDir, '--port', '0'],
+    args: [
+      ...['run', '--quiet', '--config', `${ROOT}deno.json`, ...serverPermissions(settings), MAIN],
+      ...['--data', dataDir, '--port', '0'],
+    ],
     env: { LOG_LEVEL: 'error', ESPER_PROFILE: profile },
     stdout: 'piped',
     stderr: 'inherit',
@@ -56,6 +62,12 @@ export async function benchServer(options: ServerBenchOptions): Promise<ServerFi
     child.kill('SIGTERM');
     await child.status;
   }
+}
+
+/** Addresses of services, where they are set: the server gets leave to call those. */
+function serviceUrls(): Record<string, string | undefined> {
+  const names = ['URZA_URL', 'TAMIYO_URL', 'DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT'];
+  return Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
 }
 
 async function addressOf(stdout: ReadableStream<Uint8Array>): Promise<string> {

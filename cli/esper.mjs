@@ -23,6 +23,9 @@ const ENVIRONMENT = [
   'COLUMNS',
 ];
 
+/** Where the engines of a server are that is measured: it may call them and nothing else. */
+const ENGINES = ['DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT'];
+
 /** host:port of the services this command may call: `--server URL` and the environment. */
 function servers(args) {
   const urls = [process.env.URZA_URL, process.env.TAMIYO_URL];
@@ -58,18 +61,21 @@ function permissions(args) {
     // The server that is measured gets what it needs from its own environment.
     hosts.push('127.0.0.1');
     const programs = [findDeno(), process.execPath];
-    return [...permissionsFor(args, hosts), `--allow-run=${programs}`, '--allow-sys=cpus'];
+    return [
+      ...permissionsFor(args, hosts, [...ENVIRONMENT, ...ENGINES]),
+      ...[`--allow-run=${programs}`, '--allow-sys=cpus'],
+    ];
   }
   return permissionsFor(args, hosts);
 }
 
-function permissionsFor(args, hosts) {
+function permissionsFor(args, hosts, environment = ENVIRONMENT) {
   // Data files and run folders are wherever the person says, so files are not narrowed further.
   return [
     '--no-prompt',
     '--allow-read',
     '--allow-write',
-    `--allow-env=${ENVIRONMENT.join(',')}`,
+    `--allow-env=${environment.join(',')}`,
     // Packages that ask for other variables see them unset instead of failing.
     '--ignore-env',
     ...(hosts.length > 0 ? [`--allow-net=${hosts.join(',')}`] : []),

@@ -17,6 +17,9 @@ import type { JobLine, JobOrder } from './job-line.ts';
 import type { TrainOutput } from './train-options.ts';
 import { hasCheckpoint, trainRun } from './training.ts';
 
+/** What was compiled is not thrown away for a server that restarts. */
+const STORING = { whenOpen: 'wait', retries: 20, deadlineMs: 60_000 } as const;
+
 /** The job was asked to stop before it was done. */
 export class StoppedError extends Error {
   override name = 'StoppedError';
@@ -125,7 +128,7 @@ async function compile(
     if (stop.aborted) throw new StoppedError('stopped');
     if (!services) throw new Error('A compile job needs a server to store its artifact');
     write({ type: 'progress', progress: { share: 0.9, message: 'storing the artifact' } });
-    await createUrzaClient(services.client('urza'), systemClock).upload(artifact);
+    await createUrzaClient(services.client('urza'), systemClock).upload(artifact, STORING);
     const { manifest } = artifact;
     return {
       kernel: artifact.id,

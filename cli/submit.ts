@@ -10,8 +10,13 @@ import { loadExperiment } from './experiment-source.ts';
 import type { JobOutput, SubmitOptions } from './worker-options.ts';
 
 const POLL_MS = 1000;
+/**
+ * For a server that answered before: one that restarts is waited for. The first call fails as fast
+ * as it can, since its address may be wrong.
+ */
+const PATIENT = { whenOpen: 'wait', retries: 20, deadlineMs: 60_000 } as const;
 
-/** @returns Whether no job that was followed is dead or cancelled. */
+/** @returns Whether no job that was followed is dead or cancelled; true if it was stopped. */
 export async function runSubmit(
   options: SubmitOptions,
   output: JobOutput,
@@ -26,10 +31,18 @@ export async function runSubmit(
     options: token === null ? {} : { token },
   });
   const api = createApiClient(service);
+  let isAway = false;
+  service.onStatus(({ breaker }) => {
+    if (breaker === 'half-open' || isAway === (breaker === 'open')) return;
+    isAway = !isAway;
+    if (isAway) output.warn('the server does not answer; waiting for it');
+    else output.note('the server answers again');
+  });
   try {
     const jobs: JobDetail[] = [];
     for (const body of specs) {
-      const job = await api.call('submitJob', { body });
+      const how = jobs.length === 0 ? {} : PATIENT;
+      const job = await api.call('submitJob', { body }, { ...how, signal: stop });
       jobs.push(job);
       output.note(`${job.id} ${job.kind} ${job.title}: ${job.state}`);
       output.record({ type: 'job', ...job });
@@ -37,6 +50,7 @@ export async function runSubmit(
     if (!options.wait) return true;
     return await follow(api, jobs, output, stop);
   } catch (error) {
+    if (stop.aborted) return true;
     // The server's own words name the fault of the file.
     if (error instanceof ServiceError && error.status === 422)
       throw new InputError(messageOf(error));
@@ -100,7 +114,7 @@ async function follow(
   let isGood = true;
   while (open.size > 0 && !stop.aborted) {
     for (const [id, before] of [...open]) {
-      const job = await api.call('job', { params: { id } });
+      const job = await api.call('job', { params: { id } }, { ...PATIENT, signal: stop });
       const said = `${job.state}${job.progress ? `, ${job.progress.message}` : ''}`;
       if (said !== before) output.note(`${id.slice(0, 19)} ${job.title}: ${said}`);
       open.set(id, said);

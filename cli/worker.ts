@@ -18,8 +18,8 @@ const LEASE_MS = 6000;
 const RENEW_MS = LEASE_MS / 4;
 /** Milliseconds between two looks when nothing waits; half of it at least, by chance. */
 const IDLE_MS = 1000;
-/** Longest wait for a server that is away. */
-const AWAY_MS = 10_000;
+/** Longest pause between two calls to a server that is away; each call waits for it as well. */
+const AWAY_MS = 2000;
 /** Time a result is offered to a server that does not answer. */
 const REPORT_MS = 60_000;
 /** Folder of jobs under way, in the working folder. */
@@ -36,7 +36,11 @@ export async function runWorker(
     name: 'jobs',
     baseUrl: options.serverUrl,
     timer: systemClock,
-    options: { probePath: '/healthz', ...(token === null ? {} : { token }) },
+    options: {
+      // A worker has nothing else to do: it takes up its work as soon as the server is back.
+      ...{ probePath: '/healthz', whenOpen: 'wait' },
+      ...(token === null ? {} : { token }),
+    },
   });
   const api = createApiClient(service);
   const name = options.name ?? `worker-${Deno.pid}`;

@@ -3,10 +3,12 @@
  * frozen or cut off at random times. At the end everything that was acknowledged must be there and
  * every experiment must have the digest of the first.
  *
- *   npx deno run -A tools/chaos.ts [--seconds 3600] [--seed 1]
+ *   npx deno run -A tools/chaos.ts [--seconds 3600] [--seed 1] [--fail-fast]
  *
- * Prints what it did and the share of calls that were answered within their deadline; ends with 1 if
- * anything was lost or an experiment went another way.
+ * The calls come at a fixed rate and have 10 s each; their client has the options of a worker's,
+ * and waits for an open breaker as that does; with --fail-fast it does not. Prints what it did, the share of calls that were
+ * answered in time, and the longest time without an answer; ends with 1 if anything was lost or an
+ * experiment went another way. Ctrl-C ends it early, with what there is.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,62 +20,49 @@ import { systemClock } from '#shared/platform/clock.ts';
 import { ServiceClient } from '#shared/resilience/http-client.ts';
 import { JobFleet, smallExperiment, type WorkerProcess } from '../tests/server/job-fleet.ts';
 import { startServer } from '../tests/server/server-process.ts';
-import { newRun, notices } from '../tests/server/test-app.ts';
 import { startProxy } from '../tests/server/unruly-proxy.ts';
+import { type Availability, availabilityOf, DEADLINE_MS, startLoad } from './chaos-load.ts';
+
+const KINDS = ['kill server', 'kill worker', 'freeze worker', 'silence', 'errors'] as const;
+/** A line about how it stands, that often. */
+const REPORT_MS = 60_000;
 
 const { values } = parseArgs({
   args: Deno.args,
   options: {
     seconds: { type: 'string', default: '3600' },
     seed: { type: 'string', default: '1' },
+    'fail-fast': { type: 'boolean', default: false },
   },
 });
+const whenOpen = values['fail-fast'] ? 'fail' : 'wait';
 const random = new RandomStream(Number(values.seed), 'chaos');
-const { sleep } = systemClock;
+const traffic = new RandomStream(Number(values.seed), 'chaos traffic');
+const { now, sleep } = systemClock;
 const dir = await mkdtemp(join(tmpdir(), 'esper-chaos-'));
-let server = await startServer(join(dir, 'data'));
+const data = join(dir, 'data');
+let server = await startServer(data);
 const proxy = startProxy(server.url);
 const port = Number(new URL(server.url).port);
 const client = new ServiceClient({
   name: 'chaos',
   baseUrl: proxy.url,
   timer: systemClock,
-  options: { timeoutMs: 2000, deadlineMs: 10_000, retries: 4, probePath: '/healthz' },
+  options: {
+    ...{ timeoutMs: 2000, deadlineMs: DEADLINE_MS, retries: 4 },
+    // Twenty calls a second gather while the server is away.
+    ...{ probePath: '/healthz', whenOpen, queue: 500 },
+  },
 });
 const fleet = new JobFleet(server.url, dir);
 let worker: WorkerProcess = await fleet.worker('w0');
-const counts = { calls: 0, failed: 0, blobs: 0, events: 0, experiments: 0 };
 const faults: Record<string, number> = {};
 const problems: string[] = [];
 const stop = new AbortController();
-let stored = -1;
-const blobs: string[] = [];
-
-async function call(path: string, request: Parameters<typeof client.request>[1] = {}) {
-  counts.calls++;
-  try {
-    return (await client.request(path, request)).json();
-  } catch {
-    counts.failed++;
-    return null;
-  }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  Deno.addSignalListener(signal, () => stop.abort());
 }
-
-async function traffic(): Promise<void> {
-  const create = { method: 'POST', body: newRun('chaos'), idempotent: true } as const;
-  while (!stop.signal.aborted && !(await call('/api/v1/runs', create)));
-  while (!stop.signal.aborted) {
-    const events = notices(stored + 1, stored + 1 + random.integer(10));
-    const request = { method: 'POST', body: { events }, idempotent: true } as const;
-    const answer = await call('/api/v1/runs/chaos/events', request);
-    if (answer) stored = (answer as { accepted_through: number }).accepted_through;
-    const body = crypto.getRandomValues(new Uint8Array(2000));
-    const sha256 = await sha256Hex(body);
-    if (await call(`/api/v1/blobs/${sha256}`, { method: 'PUT', body })) blobs.push(sha256);
-    await call('/api/v1/runs?limit=5');
-    await sleep(50);
-  }
-}
+let experiments = 0;
 
 async function training(): Promise<void> {
   let expected: string | null = null;
@@ -85,7 +74,7 @@ async function training(): Promise<void> {
     }
     const digest: string = await fleet.digest(id).catch((error) => `none: ${error}`);
     expected ??= digest;
-    counts.experiments++;
+    experiments++;
     if (digest !== expected) problems.push(`experiment ${n} ended with ${digest}`);
   }
 }
@@ -94,13 +83,11 @@ async function trouble(): Promise<void> {
   for (let n = 1; !stop.signal.aborted; n++) {
     await sleep(5000 + random.integer(20_000), stop.signal).catch(() => undefined);
     if (stop.signal.aborted) return;
-    const kind = ['kill server', 'kill worker', 'freeze worker', 'silence', 'errors'][
-      random.integer(5)
-    ]!;
+    const kind = KINDS[random.integer(KINDS.length)]!;
     faults[kind] = (faults[kind] ?? 0) + 1;
     if (kind === 'kill server') {
       await server.kill('SIGKILL');
-      server = await startServer(join(dir, 'data'), { port });
+      server = await startServer(data, { port });
     } else if (kind === 'kill worker') {
       await worker.end('SIGKILL');
       worker = await fleet.worker(`w${n}`);
@@ -116,27 +103,54 @@ async function trouble(): Promise<void> {
   }
 }
 
-const work = Promise.all([traffic(), training(), trouble()]);
-await sleep(Number(values.seconds) * 1000);
+function shown({ answered, answeredWithinSecond, ...figures }: Availability) {
+  const { p50, p99, longestOutage, ...counts } = figures;
+  const ms = (value: number) => `${Math.round(value)} ms`;
+  return {
+    answered: `${answered.toFixed(3)} %`,
+    answered_within_1_s: `${answeredWithinSecond.toFixed(2)} %`,
+    longest_outage: ms(longestOutage),
+    ...counts,
+    p50: ms(p50),
+    p99: ms(p99),
+  };
+}
+
+const begin = now();
+const load = await startLoad(client, (n) => traffic.integer(n), stop.signal);
+const state = () => {
+  const seconds = Math.round((now() - begin) / 1000);
+  return { seconds, ...shown(availabilityOf(load.records, begin, now())), experiments, faults };
+};
+const reports = setInterval(() => console.error(JSON.stringify(state())), REPORT_MS);
+const work = Promise.all([load.done, training(), trouble()]);
+await sleep(Number(values.seconds) * 1000, stop.signal).catch(() => undefined);
 stop.abort();
+await load.done;
+const summary = state();
+clearInterval(reports);
 await work;
-for (let after = -1; after < stored; ) {
-  const url = `${server.url}api/v1/runs/chaos/events?after=${after}&limit=1000`;
-  const { items } = await (await fetch(url)).json();
-  if (items.length === 0 || items[0].seq !== after + 1) {
-    problems.push(`events after ${after} are gone, ${stored} was acknowledged`);
-    break;
+const { blobs, events } = load.acknowledged;
+for (const [run, last] of events) {
+  for (let after = -1; after < last; ) {
+    const url = `${server.url}api/v1/runs/${run}/events?after=${after}&limit=1000`;
+    const { items } = await (await fetch(url)).json();
+    if (items.length === 0 || items[0].seq !== after + 1) {
+      problems.push(`events of ${run} after ${after} are gone, ${last} was acknowledged`);
+      break;
+    }
+    after = items.at(-1).seq;
   }
-  after = items.at(-1).seq;
 }
 for (const sha256 of blobs) {
   const response = await fetch(`${server.url}api/v1/blobs/${sha256}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (!response.ok || (await sha256Hex(bytes)) !== sha256) problems.push(`blob ${sha256} is gone`);
 }
-Object.assign(counts, { blobs: blobs.length, events: stored + 1 });
-const answered = (100 * (counts.calls - counts.failed)) / counts.calls;
-console.log(JSON.stringify({ ...counts, answered: `${answered.toFixed(3)} %`, faults, problems }));
+const kept = { events: [...events.values()].reduce((sum, last) => sum + last + 1, 0) };
+console.log(
+  JSON.stringify({ ...summary, experiments, kept: { ...kept, blobs: blobs.length }, problems }),
+);
 client.close();
 await fleet.close();
 await proxy.close();

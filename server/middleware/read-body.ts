@@ -21,14 +21,18 @@ export function readBody(
       'too-large',
       `Cannot take a body of more than ${maxBytes} bytes; send less at once`,
     );
-    if (Number(raw.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge;
+    const announced = raw.headers.get('content-length');
+    if (Number(announced ?? 0) > maxBytes) throw tooLarge;
     const deadline = Number(raw.headers.get('x-deadline-ms') ?? Number.POSITIVE_INFINITY);
     const hasDeadline = deadline > 0 && deadline < maxMs;
     const limitMs = hasDeadline ? deadline : maxMs;
     const body = raw.body;
     let bytes: Uint8Array<ArrayBuffer> | null;
     try {
-      bytes = await withTimeLimit(clock, limitMs, undefined, () => collect(body, maxBytes));
+      bytes = await withTimeLimit(clock, limitMs, undefined, () =>
+        // No more than was announced can come, and the runtime reads it in one piece.
+        announced === null ? collect(body, maxBytes) : whole(raw, maxBytes),
+      );
     } catch (error) {
       if (!(error instanceof TimeLimitError)) throw error;
       throw hasDeadline
@@ -47,6 +51,11 @@ export function readBody(
 }
 
 /** @returns Null if there are more than `maxBytes`. */
+async function whole(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  return bytes.byteLength > maxBytes ? null : bytes;
+}
+
 async function collect(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,

@@ -36,7 +36,21 @@ export interface BullJobsOptions {
   newFence: () => string;
   /** Of all keys and queues. @default {esper} */
   prefix?: string;
+  /** What BullMQ keeps of ended jobs, for each kind. @default {a day, 1000} */
+  keepEnded?: KeepEnded;
 }
+
+export interface KeepEnded {
+  /** Seconds. */
+  age: number;
+  count: number;
+}
+
+/**
+ * The records beside BullMQ keep every job. Its own copy of an ended one is only needed until the
+ * next look for lost jobs, a second later, if the server died between the two.
+ */
+const KEEP_ENDED: KeepEnded = { age: 24 * 3600, count: 1000 };
 
 interface Kind {
   queue: Queue;
@@ -65,10 +79,14 @@ export class BullJobQueue implements JobQueue {
 
   async enqueue(job: NewJob): Promise<'created' | 'exists'> {
     return await this.#limited(async () => {
-      const isNew = await this.#records.create(job);
-      // Also for a job that is known: a crash may have come before this.
-      await this.#kind(job.kind).queue.add(job.kind, {}, { jobId: job.id, attempts: 1 });
-      return isNew ? 'created' : 'exists';
+      if (await this.#records.create(job)) {
+        await this.#add(job);
+        return 'created';
+      }
+      // A crash may have come before it was added. BullMQ may have forgotten one that has ended,
+      // and would take it for new.
+      if ((await this.#records.read(job.id))?.state === 'queued') await this.#add(job);
+      return 'exists';
     });
   }
 
@@ -150,7 +168,7 @@ export class BullJobQueue implements JobQueue {
       const bull = await queue.getJob(id);
       // One that was cancelled while it waited is in the queue still.
       if (bull && (await bull.isFailed())) await bull.remove();
-      await queue.add(job.kind, {}, { jobId: id, attempts: 1 });
+      await this.#add(job);
       return await this.#records.read(id);
     });
   }
@@ -210,7 +228,7 @@ export class BullJobQueue implements JobQueue {
         const result = bull?.returnvalue ? String(bull.returnvalue) : '';
         const state = place === 'completed' ? 'done' : place === 'failed' ? 'dead' : 'queued';
         await this.#records.setState(job, state, { result });
-        if (place === 'unknown') await queue.add(job.kind, {}, { jobId: id, attempts: 1 });
+        if (place === 'unknown') await this.#add(job);
       }
       moved++;
     }
@@ -265,9 +283,16 @@ export class BullJobQueue implements JobQueue {
     await this.#records.setState(job, state, { error, result, cancel: 0 }, tries);
     if (state === 'queued') {
       await bull.remove();
-      await this.#kind(job.kind).queue.add(job.kind, {}, { jobId: job.id, attempts: 1 });
+      await this.#add(job);
     }
     return 'ok';
+  }
+
+  /** Lets a job wait in BullMQ; does nothing if it is there. */
+  async #add({ id, kind }: Pick<StoredJob, 'id' | 'kind'>): Promise<void> {
+    const keep = this.#o.keepEnded ?? KEEP_ENDED;
+    const options = { jobId: id, attempts: 1, removeOnComplete: keep, removeOnFail: keep };
+    await this.#kind(kind).queue.add(kind, {}, options);
   }
 
   #kind(kind: JobKind): Kind {

@@ -1,5 +1,6 @@
 /** The growth policy behind HTTP: POST /api/v1/analyze. */
 import { createRoute, z } from '@hono/zod-openapi';
+import { compile } from 'zod';
 import { sha256Hex } from '#shared/base/canonical.ts';
 import { messageOf } from '#shared/base/errors.ts';
 import { IdempotencyKey } from '#shared/contracts/api-decisions.ts';
@@ -20,6 +21,9 @@ const analyzeRoute = createRoute({
   },
   responses: { 200: json(AnalyzeResponse, 'Decisions'), ...problems(400, 409, 413, 422, 503) },
 });
+
+/** Checks a thousand signals in a fraction of the time; what is invalid goes the usual way. */
+const CompiledRequest = compile(AnalyzeRequest);
 
 export function analyzeRoutes(deps: AppDeps) {
   const { analyze, clock, metrics, meta } = deps;
@@ -60,7 +64,7 @@ function parseRequest(contentType: string | undefined, text: string): AnalyzeReq
   } catch (error) {
     throw new ProblemError('bad-request', `The body is not JSON: ${messageOf(error)}`);
   }
-  const result = AnalyzeRequest.safeParse(value);
+  const result = CompiledRequest.safeParse(value);
   if (!result.success) throw validationProblem('json', result.error.issues);
   return result.data;
 }

@@ -9,7 +9,10 @@ import {
 import type { ServiceClient } from './http-client.ts';
 import type { ServiceRequest } from './service-client-options.ts';
 
-export type ApiCallOptions = Pick<ServiceRequest, 'headers' | 'deadlineMs' | 'signal'>;
+export type ApiCallOptions = Pick<
+  ServiceRequest,
+  'headers' | 'deadlineMs' | 'retries' | 'whenOpen' | 'signal'
+>;
 
 export interface ApiClient {
   /**

@@ -96,18 +96,24 @@ export class CircuitBreaker {
     return Math.max(0, this.#openUntil - this.#timer.now());
   }
 
+  /**
+   * Milliseconds until `acquire` gives leave, unless a trial's verdict comes first; 0: now; null:
+   * not before `reset`.
+   */
+  get dueInMs(): number | null {
+    if (this.#tripped) return null;
+    if (this.#state === 'closed') return 0;
+    const due =
+      this.#state === 'open' ? this.#openUntil : this.#trialStarted + this.#options.trialMs;
+    return Math.max(0, due - this.#timer.now());
+  }
+
   /** Leave to call, or null: the caller must not. */
   acquire(): Permit | null {
-    if (this.#tripped) return null;
-    const now = this.#timer.now();
+    if (this.dueInMs !== 0) return null;
     if (this.#state === 'closed') return this.#permit(false);
-    const isDue =
-      this.#state === 'open'
-        ? now >= this.#openUntil
-        : now - this.#trialStarted >= this.#options.trialMs;
-    if (!isDue) return null;
     this.#generation++;
-    this.#trialStarted = now;
+    this.#trialStarted = this.#timer.now();
     this.#enter('half-open');
     return this.#permit(true);
   }

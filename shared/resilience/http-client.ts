@@ -5,7 +5,7 @@
  */
 import type { ServiceStatus } from '../contracts/services.ts';
 import { systemClock } from '../platform/clock.ts';
-import { nextDelayMs, retryAfterMs } from './backoff.ts';
+import { nextDelayMs } from './backoff.ts';
 import { Bulkhead, BulkheadFullError } from './bulkhead.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -15,12 +15,25 @@ import type {
   ServiceRequest,
 } from './service-client-options.ts';
 import { ServiceError } from './service-error.ts';
-import { readResponse, type ServiceResponse, statusError } from './service-response.ts';
+import { sendRequest } from './service-request.ts';
+import type { ServiceResponse } from './service-response.ts';
 import { TimeLimitError, withTimeLimit } from './time-limit.ts';
 import type { Timer } from './timer.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 const LATENCIES = 64;
 const PROBE_TIMEOUT_MS = 2000;
+const QUEUE = 64;
+
+/** How far a call is with its attempts, over all its turns in the bulkhead. */
+interface Progress {
+  /** Attempts before the present one. */
+  attempt: number;
+  /** Tokens the last retry took of the budget. */
+  paid: number;
+  /** Wait before it, milliseconds. */
+  delay: number;
+}
 
 export class ServiceClient {
   readonly name: string;
@@ -34,6 +47,7 @@ export class ServiceClient {
   readonly #bulkhead: Bulkhead;
   readonly #budget: RetryBudget;
   readonly #breaker: CircuitBreaker;
+  readonly #room: WaitingRoom;
   readonly #listeners = new Set<(status: ServiceStatus) => void>();
   readonly #closed = new AbortController();
   #calls = 0;
@@ -52,9 +66,14 @@ export class ServiceClient {
     this.#fetch = setup.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#random = setup.random ?? Math.random;
     this.#options = setup.options ?? {};
-    this.#bulkhead = new Bulkhead(this.#options.concurrency ?? 16, this.#options.queue ?? 64);
-    this.#budget = new RetryBudget(this.#options.budget);
+    const { budget, concurrency = 16, probePath, queue = QUEUE } = this.#options;
+    this.#bulkhead = new Bulkhead(concurrency, queue);
+    this.#budget = new RetryBudget(budget);
     this.#breaker = new CircuitBreaker(this.#timer, this.#options.breaker, () => this.#changed());
+    this.#room = new WaitingRoom({
+      ...{ breaker: this.#breaker, timer: this.#timer, random: this.#random, limit: queue },
+      isProbed: () => probePath !== undefined && !this.#closed.signal.aborted,
+    });
   }
 
   /**
@@ -143,6 +162,7 @@ export class ServiceClient {
   /** Stops the probes; a client without `probePath` needs no closing. */
   close(): void {
     this.#closed.abort();
+    this.#room.wake();
   }
 
   async #queued(
@@ -151,11 +171,20 @@ export class ServiceClient {
     deadline: number,
     signal: AbortSignal,
   ): Promise<ServiceResponse> {
-    const leave = await this.#bulkhead.enter(signal);
-    try {
-      return await this.#withRetries(path, request, deadline, signal);
-    } finally {
-      leave();
+    let waits = (request.whenOpen ?? this.#options.whenOpen) === 'wait';
+    const progress: Progress = { attempt: 0, paid: 0, delay: 0 };
+    for (let turn = 0; ; turn++) {
+      if (waits) waits = await this.#room.enter(deadline, signal, turn > 0);
+      const leave = await this.#bulkhead.enter(signal);
+      try {
+        return await this.#withRetries(path, request, deadline, signal, progress);
+      } catch (error) {
+        // Nothing was sent by a call that was refused, so also one that must not be repeated may
+        // wait for its chance.
+        if (!waits || !(error instanceof ServiceError) || error.kind !== 'open') throw error;
+      } finally {
+        leave();
+      }
     }
   }
 
@@ -164,32 +193,32 @@ export class ServiceClient {
     request: ServiceRequest,
     deadline: number,
     signal: AbortSignal,
+    progress: Progress,
   ): Promise<ServiceResponse> {
-    const { retries = 2, backoffMs = 100, maxBackoffMs = 2000 } = this.#options;
+    const { backoffMs = 100, maxBackoffMs = 2000 } = this.#options;
+    const retries = request.retries ?? this.#options.retries ?? 2;
     const isIdempotent = request.idempotent ?? request.method !== 'POST';
-    let paid = 0;
-    let delay = 0;
-    for (let attempt = 0; ; attempt++) {
+    for (;;) {
       let error: ServiceError;
       try {
         const response = await this.#attempt(path, request, deadline, signal);
-        this.#budget.refund(paid);
+        this.#budget.refund(progress.paid);
         return response;
       } catch (thrown) {
         if (!(thrown instanceof ServiceError) || signal.aborted) throw thrown;
         error = thrown;
       }
       // A refusal of the breaker is an answer; asking again would only make it wait.
-      if (!isIdempotent || attempt >= retries || !error.retryable || error.kind === 'open') {
-        throw error;
-      }
-      delay = nextDelayMs(delay, backoffMs, maxBackoffMs, this.#random);
-      const wait = Math.max(delay, error.retryAfterMs ?? 0);
+      const isLast = progress.attempt >= retries || error.kind === 'open';
+      if (!isIdempotent || isLast || !error.retryable) throw error;
+      progress.delay = nextDelayMs(progress.delay, backoffMs, maxBackoffMs, this.#random);
+      const wait = Math.max(progress.delay, error.retryAfterMs ?? 0);
       if (this.#timer.now() + wait >= deadline) throw error;
-      paid = this.#budget.take(error.kind === 'timeout');
-      if (paid === 0) throw error;
+      progress.paid = this.#budget.take(error.kind === 'timeout');
+      if (progress.paid === 0) throw error;
       await this.#timer.sleep(wait, signal);
       this.#retries++;
+      progress.attempt++;
     }
   }
 
@@ -239,41 +268,17 @@ export class ServiceClient {
     }
   }
 
-  async #send(
+  #send(
     path: string,
     request: ServiceRequest,
     deadline: number,
     signal: AbortSignal,
   ): Promise<ServiceResponse> {
-    const { body } = request;
-    const { token: given } = this.#options;
-    const token = typeof given === 'function' ? given() : given;
-    const isBytes = body instanceof Uint8Array || body instanceof ArrayBuffer;
-    const headers: Record<string, string> = {
-      // The server refuses work whose answer would come too late.
-      'x-deadline-ms': String(Math.max(1, Math.floor(deadline - this.#timer.now()))),
-      ...(this.runId === null ? {} : { 'x-run-id': this.runId }),
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-      ...(body === undefined
-        ? {}
-        : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),
-      ...request.headers,
+    const context = {
+      ...{ service: this.name, baseUrl: this.#baseUrl, fetch: this.#fetch, runId: this.runId },
+      options: this.#options,
     };
-    const response = await this.#fetch(new URL(path, this.#baseUrl), {
-      method: request.method ?? 'GET',
-      headers,
-      signal,
-      redirect: 'follow',
-      ...(body === undefined
-        ? {}
-        : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
-    });
-    const limit = this.#options.maxBodyBytes ?? 64 * 2 ** 20;
-    const hasBody = request.method !== 'HEAD';
-    const answer = await readResponse(response, { limit, hasBody, service: this.name, signal });
-    if (answer.status < 400) return answer;
-    const wait = retryAfterMs(answer.headers.get('retry-after'), Date.now());
-    throw statusError(answer, this.name, path, wait);
+    return sendRequest(context, path, request, deadline - this.#timer.now(), signal);
   }
 
   #timeoutError(path: string, timeoutMs: number): ServiceError {
@@ -317,6 +322,7 @@ export class ServiceClient {
 
   #changed(): void {
     this.#notify();
+    this.#room.wake();
     if (this.#breaker.state === 'open' && !this.#breaker.tripped) void this.#probe();
   }
 

@@ -3,6 +3,12 @@ import type { CircuitBreakerOptions } from './circuit-breaker.ts';
 import type { RetryBudgetOptions } from './retry-budget.ts';
 import type { Timer } from './timer.ts';
 
+/**
+ * What a call does while the breaker is open: `fail` at once, as what must never wait for a network
+ * does, or `wait` for the service to return, for as long as the call's own deadline allows.
+ */
+export type WhenOpen = 'fail' | 'wait';
+
 export interface ServiceClientOptions {
   /** Milliseconds for one attempt. @default {5000} */
   timeoutMs?: number;
@@ -16,8 +22,10 @@ export interface ServiceClientOptions {
   maxBackoffMs?: number;
   /** Calls at once. @default {16} */
   concurrency?: number;
-  /** Calls that may wait for a place. @default {64} */
+  /** Calls that may wait for a place; as many more may wait for the breaker. @default {64} */
   queue?: number;
+  /** For calls that do not say it themselves. @default {'fail'} */
+  whenOpen?: WhenOpen;
   /** Largest answer read. @default {64 MiB} */
   maxBodyBytes?: number;
   breaker?: CircuitBreakerOptions;
@@ -55,5 +63,9 @@ export interface ServiceRequest {
   deadlineMs?: number;
   /** Whether the call may be repeated. @default {every method but POST} */
   idempotent?: boolean;
+  /** Attempts after the first, for an idempotent call; absent: as the client's options say. */
+  retries?: number;
+  /** Absent: as the client's options say. */
+  whenOpen?: WhenOpen;
   signal?: AbortSignal;
 }

@@ -28,6 +28,8 @@ export interface ServiceErrorDetails {
   status?: number;
   /** `type` of the problem document, for kind `status`. */
   problem?: string;
+  /** What the problem document says of trying again. */
+  saysRetryable?: boolean;
   /** What the service asked to wait, milliseconds. */
   retryAfterMs?: number;
   cause?: unknown;
@@ -42,6 +44,7 @@ export class ServiceError extends Error {
   readonly status: number | null;
   readonly problem: string | null;
   readonly retryAfterMs: number | null;
+  readonly #saysRetryable: boolean | null;
   /** The call's `X-Request-Id`, by which the service's log knows it; null: nothing was sent. */
   requestId: string | null = null;
 
@@ -52,10 +55,15 @@ export class ServiceError extends Error {
     this.status = details.status ?? null;
     this.problem = details.problem ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
+    this.#saysRetryable = details.saysRetryable ?? null;
   }
 
-  /** True if the same call may succeed later. */
+  /**
+   * True if the same call may succeed later. A 500 may be a fault of the moment, of the service or
+   * of a proxy on the way, unless its document denies it.
+   */
   get retryable(): boolean {
+    if (this.status === 500) return this.#saysRetryable ?? true;
     if (this.kind === 'status') return TRANSIENT_STATUS.has(this.status ?? 0);
     return this.kind !== 'answer' && this.kind !== 'aborted';
   }

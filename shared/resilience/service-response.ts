@@ -84,6 +84,7 @@ export function statusError(
   retryAfterMs: number | null,
 ): ServiceError {
   let problem: string | undefined;
+  let saysRetryable: boolean | undefined;
   let detail = '';
   if ((answer.headers.get('content-type') ?? '').includes('json')) {
     try {
@@ -91,6 +92,9 @@ export function statusError(
       if (typeof body === 'object' && body !== null) {
         if ('type' in body && typeof body.type === 'string') problem = body.type;
         if ('detail' in body && typeof body.detail === 'string') detail = `: ${body.detail}`;
+        if ('retryable' in body && typeof body.retryable === 'boolean') {
+          saysRetryable = body.retryable;
+        }
       }
     } catch {
       // An error page that only claims to be JSON says no more than its status.
@@ -101,6 +105,7 @@ export function statusError(
     service,
     status: answer.status,
     ...(problem === undefined ? {} : { problem }),
+    ...(saysRetryable === undefined ? {} : { saysRetryable }),
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
   });
 }

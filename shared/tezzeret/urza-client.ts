@@ -6,6 +6,8 @@ import type { ServiceResponse } from '../resilience/service-response.ts';
 import type { Timer } from '../resilience/timer.ts';
 import type { CompiledArtifact } from './artifact.ts';
 
+export type UploadManner = Pick<ServiceRequest, 'deadlineMs' | 'retries' | 'whenOpen'>;
+
 /** Where artifacts are shared between machines. Every call may fail. */
 export interface ArtifactRegistry {
   /**
@@ -18,8 +20,12 @@ export interface ArtifactRegistry {
     accept: (manifest: ArtifactManifest) => boolean,
     deadlineMs: number,
   ): Promise<CompiledArtifact | null>;
-  /** Stores an artifact; repeating it is harmless. */
-  upload(artifact: CompiledArtifact): Promise<void>;
+  /**
+   * Stores an artifact; repeating it is harmless.
+   *
+   * @param how Of each of its calls; absent: as the client's options say.
+   */
+  upload(artifact: CompiledArtifact, how?: UploadManner): Promise<void>;
 }
 
 /** The part of resilience/http-client.ts `ServiceClient` that is used. */
@@ -55,16 +61,18 @@ export function createUrzaClient(
       return { id, manifest, wgsl: wgsl.text(), weights: weights.bytes };
     },
 
-    async upload({ manifest, wgsl, weights }) {
+    async upload({ manifest, wgsl, weights }, how = {}) {
       // Manifests are only taken when their blobs are there.
       await Promise.all([
         service.request(blob(manifest.wgslSha256), {
+          ...how,
           method: 'PUT',
           body: new TextEncoder().encode(wgsl),
         }),
-        service.request(blob(manifest.weightsSha256), { method: 'PUT', body: weights }),
+        service.request(blob(manifest.weightsSha256), { ...how, method: 'PUT', body: weights }),
       ]);
       await service.request('/api/v1/kernels', {
+        ...how,
         method: 'POST',
         body: manifest,
         idempotent: true,

@@ -155,6 +155,57 @@ export const SUITE: readonly ProductionCase[] = [
       }),
   },
   {
+    name: 'BullMQ keeps a bounded number of ended jobs, the API all of them',
+    run: () =>
+      withRedis(2, async ([redis, connection]) => {
+        const prefix = fresh('jobs');
+        const queue = new BullJobQueue({
+          ...{ redis: redis as Redis, connection: connection as Redis, prefix },
+          ...{ now: () => Date.now(), newFence: () => crypto.randomUUID() },
+          keepEnded: { age: 3600, count: 5 },
+        });
+        const job = (n: number) => {
+          const id = `sha256-${n}`;
+          return { id, kind: 'compile' as const, spec: `{"n":${n}}`, maxTries: 3 };
+        };
+        const take = () => queue.claim({ kinds: ['compile'], worker: 'w', leaseMs: 5000 });
+        const inBull = async (state: string) => {
+          return await (redis as Redis).zcard(`${prefix}:bull:compile:${state}`);
+        };
+        try {
+          for (let n = 0; n < 24; n++) {
+            await queue.enqueue(job(n));
+            const { fence = '' } = (await take()) ?? {};
+            if (n % 2 === 0) await queue.complete(`sha256-${n}`, fence, `{"n":${n}}`);
+            else await queue.fail(`sha256-${n}`, fence, `boom ${n}`, false);
+          }
+          assert.deepEqual([await inBull('completed'), await inBull('failed')], [5, 5]);
+          const keys = await (redis as Redis).keys(`${prefix}:bull:compile:sha256-*`);
+          assert.equal(keys.length, 10);
+          const counts = { queued: 0, running: 0, done: 12, dead: 12, cancelled: 0 };
+          assert.deepEqual(await queue.counts(), counts);
+          const listed = await queue.list({ before: null, limit: 100 });
+          assert.equal(listed.length, 24);
+          for (let n = 0; n < 24; n++) {
+            const stored = await queue.get(`sha256-${n}`);
+            assert.equal(stored?.spec, job(n).spec);
+            const ended = n % 2 === 0 ? stored?.result : stored?.error;
+            assert.equal(ended, n % 2 === 0 ? `{"n":${n}}` : `boom ${n}`);
+          }
+          // BullMQ has forgotten both: one is known and not done again, one may be tried again.
+          assert.equal(await queue.enqueue(job(0)), 'exists');
+          assert.equal(await take(), null);
+          assert.equal((await queue.retry('sha256-1'))?.state, 'queued');
+          const again = await take();
+          assert.equal(again?.job.id, 'sha256-1');
+          assert.equal(await queue.complete('sha256-1', again?.fence ?? '', '{}'), 'ok');
+          assert.equal(await inBull('completed'), 5);
+        } finally {
+          await queue.close();
+        }
+      }),
+  },
+  {
     name: 'the store refuses a wrong secret, and the client does not hide it',
     run: () =>
       withS3(

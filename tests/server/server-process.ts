@@ -1,6 +1,14 @@
-/** Starts the real server as its own process, on a free port, for tests that kill and restart it. */
+/**
+ * Starts the real server as its own process, on a free port, for tests that kill and restart it. It
+ * gets the permissions that `npm start` gives it: what needs more fails here too.
+ */
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { serverPermissions } from '../../tools/start.mjs';
 
-const MAIN = new URL('../../server/main.ts', import.meta.url).pathname;
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const MAIN = path('../../server/main.ts');
+const CONFIG = path('../../deno.json');
 /** How long a test waits; a busy machine may need a while. */
 const START_MS = 60_000;
 
@@ -20,9 +28,19 @@ export async function startServer(
   options: { port?: number; env?: Record<string, string> } = {},
 ): Promise<ServerProcess> {
   const started = performance.now();
+  const given = { LOG_LEVEL: 'warn', ...options.env };
+  const env: Record<string, string> = { ...Deno.env.toObject(), ...given };
+  const port = String(options.port ?? 0);
+  const host = env['ESPER_HOST'] ?? '127.0.0.1';
+  // A folder is granted by its real path, so it has to be there.
+  await mkdir(dataDir, { recursive: true });
+  const permissions = serverPermissions({ host, port, data: dataDir, env });
   const child = new Deno.Command(Deno.execPath(), {
-    args: ['run', '-A', MAIN, '--data', dataDir, '--port', String(options.port ?? 0)],
-    env: { LOG_LEVEL: 'warn', ...options.env },
+    args: [
+      ...['run', '--quiet', '--config', CONFIG, ...permissions, MAIN],
+      ...['--data', dataDir, '--port', port],
+    ],
+    env: given,
     stdout: 'piped',
     stderr: 'piped',
   }).spawn();
