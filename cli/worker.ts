@@ -37,8 +37,9 @@ export async function runWorker(
     baseUrl: options.serverUrl,
     timer: systemClock,
     options: {
-      // A worker has nothing else to do: it takes up its work as soon as the server is back.
-      ...{ probePath: '/healthz', whenOpen: 'wait' },
+      // A worker has nothing else to do: it takes up its work as soon as the server is back, and
+      // its calls wait for that no longer than ten seconds.
+      ...{ probePath: '/healthz', whenOpen: 'wait', breaker: { maxOpenMs: 1000 } },
       ...(token === null ? {} : { token }),
     },
   });

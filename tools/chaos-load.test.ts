@@ -8,7 +8,7 @@ import { availabilityOf, startLoad } from './chaos-load.ts';
 describe('availabilityOf()', () => {
   const call = (due: number, end: number, failure: string | null = null) => ({ due, end, failure });
 
-  it('counts calls, and the longest time without an answer from begin to end', () => {
+  it('counts calls, and finds the times without an answer from begin to end', () => {
     const records = [
       ...[call(0, 10), call(50, 60), call(100, 4100), call(150, 10_150, 'deadline')],
       ...[call(200, 210), call(250, 10_250, 'deadline'), call(300, 300, 'status 500')],
@@ -20,21 +20,21 @@ describe('availabilityOf()', () => {
       answeredWithinSecond: (100 * 3) / 7,
       p50: 10,
       p99: 4000,
-      // From 210 to 4100.
-      longestOutage: 3890,
-      outages: 1,
+      outages: [{ at: 210, ms: 3890 }],
       failures: { deadline: 2, 'status 500': 1 },
     });
   });
 
   it('sees an outage that the time begins or ends with', () => {
-    expect(availabilityOf([call(2000, 2100)], 0, 2200)).toMatchObject({
-      ...{ longestOutage: 2100, outages: 1 },
-    });
-    expect(availabilityOf([call(0, 100)], 0, 3000)).toMatchObject({ longestOutage: 2900 });
-    expect(availabilityOf([call(0, 9000, 'open')], 0, 9000)).toMatchObject({
-      ...{ answered: 0, longestOutage: 9000, outages: 1 },
-    });
+    const outages = (...records: ReturnType<typeof call>[]) =>
+      availabilityOf(records, 0, 3000).outages;
+    expect(outages(call(2000, 2100))).toEqual([{ at: 0, ms: 2100 }]);
+    expect(outages(call(0, 100))).toEqual([{ at: 100, ms: 2900 }]);
+    expect(outages(call(0, 3000, 'open'))).toEqual([{ at: 0, ms: 3000 }]);
+    expect(outages(call(0, 1200), call(1250, 2999))).toEqual([
+      { at: 1200, ms: 1799 },
+      { at: 0, ms: 1200 },
+    ]);
   });
 });
 

@@ -36,10 +36,8 @@ export interface Availability {
   /** Of answered calls, from when they were due, milliseconds. */
   p50: number;
   p99: number;
-  /** Longest time in which no good answer came, milliseconds. */
-  longestOutage: number;
-  /** Times of more than a second without a good answer. */
-  outages: number;
+  /** Times of more than a second without a good answer, longest first. */
+  outages: { at: number; ms: number }[];
   failures: Record<string, number>;
 }
 
@@ -52,8 +50,8 @@ export function availabilityOf(
   const good = records.filter(({ failure }) => failure === null);
   const times = good.map(({ due, end }) => end - due).sort((a, b) => a - b);
   const quantile = (q: number) => times[Math.floor(q * times.length)] ?? Number.NaN;
-  const answers = [...good.map(({ end }) => end), to].sort((a, b) => a - b);
-  const gaps = answers.map((end, i) => end - (answers[i - 1] ?? from));
+  const answers = [from, ...good.map(({ end }) => end), to].sort((a, b) => a - b);
+  const gaps = answers.slice(1).map((end, i) => ({ at: answers[i]!, ms: end - answers[i]! }));
   const failures: Record<string, number> = {};
   for (const { failure } of records) {
     if (failure !== null) failures[failure] = (failures[failure] ?? 0) + 1;
@@ -66,8 +64,7 @@ export function availabilityOf(
     answeredWithinSecond: percent(times.filter((ms) => ms <= 1000).length),
     p50: quantile(0.5),
     p99: quantile(0.99),
-    longestOutage: Math.max(...gaps),
-    outages: gaps.filter((ms) => ms > 1000).length,
+    outages: gaps.filter(({ ms }) => ms > 1000).sort((a, b) => b.ms - a.ms),
     failures,
   };
 }

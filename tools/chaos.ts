@@ -26,6 +26,8 @@ import { type Availability, availabilityOf, DEADLINE_MS, startLoad } from './cha
 const KINDS = ['kill server', 'kill worker', 'freeze worker', 'silence', 'errors'] as const;
 /** A line about how it stands, that often. */
 const REPORT_MS = 60_000;
+/** Outages that are shown. */
+const MOST_OUTAGES = 3;
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -51,12 +53,14 @@ const client = new ServiceClient({
   options: {
     ...{ timeoutMs: 2000, deadlineMs: DEADLINE_MS, retries: 4 },
     // Twenty calls a second gather while the server is away.
-    ...{ probePath: '/healthz', whenOpen, queue: 500 },
+    ...{ probePath: '/healthz', whenOpen, queue: 500, breaker: { maxOpenMs: 1000 } },
   },
 });
 const fleet = new JobFleet(server.url, dir);
 let worker: WorkerProcess = await fleet.worker('w0');
 const faults: Record<string, number> = {};
+/** What was done, when, and how long it lasted until the part was given back. */
+const history: { kind: string; from: number; to: number }[] = [];
 const problems: string[] = [];
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -85,6 +89,7 @@ async function trouble(): Promise<void> {
     if (stop.signal.aborted) return;
     const kind = KINDS[random.integer(KINDS.length)]!;
     faults[kind] = (faults[kind] ?? 0) + 1;
+    const from = now();
     if (kind === 'kill server') {
       await server.kill('SIGKILL');
       server = await startServer(data, { port });
@@ -100,19 +105,31 @@ async function trouble(): Promise<void> {
       await sleep(500 + random.integer(2000));
       proxy.manner = 'pass';
     }
+    history.push({ kind, from, to: now() });
   }
 }
 
-function shown({ answered, answeredWithinSecond, ...figures }: Availability) {
-  const { p50, p99, longestOutage, ...counts } = figures;
-  const ms = (value: number) => `${Math.round(value)} ms`;
+const ms = (value: number) => `${Math.round(value)} ms`;
+
+/** The longest outages, each with what was wrong then and how long that lasted itself. */
+function longest(outages: Availability['outages']): string[] {
+  return outages.slice(0, MOST_OUTAGES).map(({ at, ms: length }) => {
+    const during = history.filter(({ from, to }) => from < at + length && to > at - 1000);
+    const why = during.map(({ kind, from, to }) => `${kind} for ${ms(to - from)}`);
+    const second = Math.round((at - begin) / 1000);
+    return `${ms(length)} from ${second} s on (${why.join(', ') || 'no fault just ended'})`;
+  });
+}
+
+function shown({ answered, answeredWithinSecond, p50, p99, outages, ...counts }: Availability) {
   return {
     answered: `${answered.toFixed(3)} %`,
     answered_within_1_s: `${answeredWithinSecond.toFixed(2)} %`,
-    longest_outage: ms(longestOutage),
     ...counts,
     p50: ms(p50),
     p99: ms(p99),
+    outages_over_1_s: outages.length,
+    longest_outages: longest(outages),
   };
 }
 
