@@ -30,8 +30,11 @@ export function readBody(
     let bytes: Uint8Array<ArrayBuffer> | null;
     try {
       bytes = await withTimeLimit(clock, limitMs, undefined, () =>
-        // No more than was announced can come, and the runtime reads it in one piece.
-        announced === null ? collect(body, maxBytes) : whole(raw, maxBytes),
+        // Chunks count for themselves, whatever else was announced. Otherwise no more than that
+        // can come, and the runtime reads it in one piece.
+        announced === null || raw.headers.has('transfer-encoding')
+          ? collect(body, maxBytes)
+          : whole(raw, maxBytes),
       );
     } catch (error) {
       if (!(error instanceof TimeLimitError)) throw error;
@@ -56,6 +59,7 @@ async function whole(request: Request, maxBytes: number): Promise<Uint8Array<Arr
   return bytes.byteLength > maxBytes ? null : bytes;
 }
 
+/** The same for a body of unknown length: reading ends at the bound. */
 async function collect(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AnalyzeResponse, MAX_SIGNALS } from '#shared/contracts/decision.ts';
+import { z } from 'zod';
+import { AnalyzeRequest, AnalyzeResponse, MAX_SIGNALS } from '#shared/contracts/decision.ts';
 import { decideHeuristic, heuristicDigest } from '#shared/tamiyo/heuristic-policy.ts';
 import { createTestApp, observationOf } from '../../tests/server/test-app.ts';
 
@@ -93,5 +94,45 @@ describe('POST /api/v1/analyze', () => {
     const headers = { 'content-type': 'text/plain' };
     const response = await app.request('/api/v1/analyze', { method: 'POST', headers, body: '{}' });
     expect(response.status).toBe(415);
+  });
+});
+
+describe('the compiled check of a request', () => {
+  const signals = Array.from({ length: 5 }, (_, i) => ({
+    ...signal,
+    ...{ layerId: `fc${i}`, seedId: i === 2 ? 's1' : null },
+    ...(i === 3 ? { bottleneckSample: { inputs: 1, outputs: 0.5, positions: 1, more: 1 } } : {}),
+  }));
+  const observation = { ...observationOf(2), signals, settings: undefined, unknown: 1 };
+  const request = JSON.parse(JSON.stringify({ observation }));
+
+  it('is compiled, not left to the usual way', () => {
+    expect(() => z.compile(AnalyzeRequest, { strict: true })).not.toThrow();
+  });
+
+  it('gives what the contract gives: defaults added, unknown fields dropped', () => {
+    const compiled = z.compile(AnalyzeRequest).parse(request);
+    expect(compiled).toEqual(AnalyzeRequest.parse(request));
+    expect(compiled.observation.settings.plateauPatience).toBe(2);
+    expect(compiled.observation).not.toHaveProperty('unknown');
+  });
+
+  it.each([
+    ['a signal without its layer', '/observation/signals/1', { layerId: undefined }],
+    ['a negative step', '/observation/signals/1/step', { step: -1 }],
+    ['a text for a number', '/observation/signals/1/gradientNorm', { gradientNorm: '1' }],
+    ['half a step', '/observation/signals/1/step', { step: 0.5 }],
+  ])('names the same fault: %s', async (_name, pointer, change) => {
+    const { send } = createTestApp();
+    const bad = {
+      ...observation,
+      signals: signals.map((s, i) => (i === 1 ? { ...s, ...change } : s)),
+    };
+    const response = await send('POST', '/api/v1/analyze', { observation: bad });
+    expect(response.status).toBe(422);
+    const [error] = (await response.json()).errors;
+    expect(error.pointer.startsWith(pointer)).toBe(true);
+    const usual = AnalyzeRequest.safeParse(JSON.parse(JSON.stringify({ observation: bad })));
+    expect(error.detail).toBe(usual.error?.issues[0]?.message);
   });
 });

@@ -1,8 +1,8 @@
 /** The growth policy behind HTTP: POST /api/v1/analyze. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { compile } from 'zod';
-import { sha256Hex } from '#shared/base/canonical.ts';
 import { messageOf } from '#shared/base/errors.ts';
+import { sha256HexSync } from '#shared/base/sha256.ts';
 import { IdempotencyKey } from '#shared/contracts/api-decisions.ts';
 import { AnalyzeRequest, AnalyzeResponse } from '#shared/contracts/decision.ts';
 import type { AppDeps } from '../deps.ts';
@@ -39,7 +39,7 @@ export function analyzeRoutes(deps: AppDeps) {
       const { decisions, policyDigest, degraded = false } = await analyze(observation);
       const { runId, step } = observation;
       const ids = decisions.map(({ id }) => id).join(' ');
-      const decision_id = await sha256Hex(`${policyDigest} ${runId} ${step} ${ids}`);
+      const decision_id = sha256HexSync(`${policyDigest} ${runId} ${step} ${ids}`);
       const given = { policy_digest: policyDigest, decisions, degraded } satisfies DecisionBody;
       const body = JSON.stringify(given);
       await meta.decisions.put({ id: decision_id, runId, step, body, createdAt: clock.wallTime() });

@@ -1,5 +1,6 @@
 /** The policies by their kinds, and one function that answers for whichever an observation names. */
 import { canonicalJson, sha256Hex } from '../base/canonical.ts';
+import { sha256HexSync } from '../base/sha256.ts';
 import type { Decision, Observation } from '../contracts/decision.ts';
 import type { PolicyKind, PolicySpec } from '../contracts/policy.ts';
 import { banditPolicy } from './bandit-policy.ts';
@@ -35,9 +36,14 @@ export function decide(observation: Observation): Promise<Decision[]> {
   return POLICIES[observation.policy?.kind ?? 'heuristic'].decide(observation);
 }
 
+/** Characters. */
+const SHORT = 4096;
+
 /** SHA-256 that names one behaviour: rules, constants and settings of the observation's policy. */
 export async function policyDigest({ policy, settings }: Observation): Promise<string> {
   const rules = await heuristicDigest(settings);
   if (!policy || policy.kind === 'heuristic') return rules;
-  return await sha256Hex(canonicalJson({ policy, rules }));
+  const text = canonicalJson({ policy, rules });
+  // A schedule may be long; the platform's digest costs more than it saves on anything short.
+  return text.length <= SHORT ? sha256HexSync(text) : await sha256Hex(text);
 }

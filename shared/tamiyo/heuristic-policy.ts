@@ -3,7 +3,8 @@
  * function of the observation, built on +, -, *, / and square root alone, so every JavaScript
  * engine gives the same bits. The rules are in docs/kasmina.md, "The heuristic policy".
  */
-import { canonicalJson, sha256Hex } from '../base/canonical.ts';
+import { canonicalJson } from '../base/canonical.ts';
+import { sha256HexSync } from '../base/sha256.ts';
 import type { Decision, HeuristicSettings, Observation } from '../contracts/decision.ts';
 import { ALPHA_TOLERANCE } from '../contracts/seed.ts';
 import { type DecisionDraft, withId } from './decision-record.ts';
@@ -46,5 +47,5 @@ export async function heuristicDigest(settings: HeuristicSettings): Promise<stri
     SOFT_PENALTY,
   };
   const content = { policy: 'heuristic', version: RULES_VERSION, constants, settings };
-  return await sha256Hex(canonicalJson(content));
+  return sha256HexSync(canonicalJson(content));
 }
