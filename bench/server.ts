@@ -5,7 +5,6 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Observation } from '#shared/contracts/decision.ts';
-import { serverPermissions } from '../tools/start.mjs';
 import { cacheHits } from './server-cache.ts';
 import { type Add, quantile, type ServerFigure, send } from './server-figures.ts';
 import { steadyLoad } from './server-load.ts';
@@ -15,6 +14,13 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MAIN = `${ROOT}server/main.ts`;
 const QUEUE_JOBS = 200;
 
+export interface ServerSettings {
+  host: string;
+  port: string;
+  data: string;
+  env: Record<string, string | undefined>;
+}
+
 export interface ServerBenchOptions {
   /** Seconds of the steady load. */
   seconds: number;
@@ -22,18 +28,20 @@ export interface ServerBenchOptions {
   dataDir: string;
   /** `embedded` or `production`; the latter finds its engines in the environment. */
   profile: string;
+  /** Deno's flags for a server at that address, with that folder and those services. */
+  permissions: (settings: ServerSettings) => string[];
   note: (message: string) => void;
   stop: AbortSignal;
 }
 
 /** Runs all measurements. */
 export async function benchServer(options: ServerBenchOptions): Promise<ServerFigure[]> {
-  const { note, stop, dataDir, profile, seconds } = options;
+  const { note, permissions, stop, dataDir, profile, seconds } = options;
   const started = performance.now();
   const settings = { host: '127.0.0.1', port: '0', data: dataDir, env: serviceUrls() };
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...['run', '--quiet', '--config', `${ROOT}deno.json`, ...serverPermissions(settings), MAIN],
+      ...['run', '--quiet', '--config', `${ROOT}deno.json`, ...permissions(settings), MAIN],
       ...['--data', dataDir, '--port', '0'],
     ],
     env: { LOG_LEVEL: 'error', ESPER_PROFILE: profile },

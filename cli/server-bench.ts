@@ -10,6 +10,7 @@ import {
   withServerSection,
 } from '../bench/server-figures.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { serverPermissions } from './server-permissions.mjs';
 
 const file = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -65,7 +66,8 @@ async function measure(
 ): Promise<ProfileReport> {
   const dataDir = await Deno.makeTempDir({ prefix: 'esper-bench-' });
   try {
-    const figures = await benchServer({ seconds, dataDir, profile, note, stop });
+    const permissions = serverPermissions;
+    const figures = await benchServer({ seconds, dataDir, profile, permissions, note, stop });
     return { profile, figures };
   } finally {
     await Deno.remove(dataDir, { recursive: true });

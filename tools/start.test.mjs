@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ENVIRONMENT_NAMES } from '#shared/contracts/config.ts';
-import { ENVIRONMENT, serverPermissions } from './start.mjs';
+import { ENVIRONMENT, serverPermissions } from '../cli/server-permissions.mjs';
 import { isStale } from './web-build.mjs';
 
 const settings = { host: '127.0.0.1', port: '8787', data: '/d', env: {} };

@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { serverPermissions } from '../../tools/start.mjs';
+import { serverPermissions } from '../../cli/server-permissions.mjs';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const MAIN = path('../../server/main.ts');
