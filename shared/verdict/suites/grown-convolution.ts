@@ -35,6 +35,11 @@ const CLASSES = 10;
 const RULE = 200;
 const SEEDS = 20;
 const NAMES = Object.keys(SIGNAL_BLUEPRINTS) as SignalBlueprint[];
+/** About how long a blueprint's run takes, relative to the others: for the time left alone. */
+const LENGTHS: Readonly<Record<SignalBlueprint, number>> = {
+  ...{ conv: 20, dense: 6, norm: 1, bottleneck: 1 },
+};
+const ALL = NAMES.reduce((sum, name) => sum + LENGTHS[name], 0);
 
 interface TaskResult {
   host: number[];
@@ -50,14 +55,16 @@ async function trainTask(
 ): Promise<TaskResult | null> {
   const blueprints: Partial<Record<SignalBlueprint, Trained>> = {};
   const tasks = Object.keys(PUBLISHED);
-  for (const [i, blueprint] of NAMES.entries()) {
+  let done = tasks.indexOf(task) * ALL;
+  for (const blueprint of NAMES) {
     const run = { key: `${task}-${blueprint}`, blueprint, dataset, seeds };
-    const done = tasks.indexOf(task) * NAMES.length + i;
+    const [before, length] = [done, LENGTHS[blueprint]];
     const report = (share: number) =>
-      options.onProgress((done + share) / (tasks.length * NAMES.length), `${task}, ${blueprint}`);
+      options.onProgress((before + share * length) / (tasks.length * ALL), `${task}, ${blueprint}`);
     const trained = await trainBlueprint(options, store, run, report);
     if (!trained) return null;
     blueprints[blueprint] = trained;
+    done += length;
   }
   const found = blueprints as TaskResult['blueprints'];
   return { host: found.conv.host, blueprints: found };
