@@ -21,6 +21,7 @@ import {
   OTHERS,
   TILE_CASES,
 } from '../gpu/tile-cases.ts';
+import { runAll } from './run-all.ts';
 
 export interface KernelReport {
   adapter: AdapterInfo;
@@ -47,15 +48,15 @@ function show(verdict: Verdict): void {
   document.querySelector('#verdicts')?.append(row);
 }
 
-/** Runs a case with the tiles of `tuner`: they must give the bits of the defaults. */
+type Task = () => Promise<Verdict>;
+
+/** Runs a case with the tiles of `other`: they must give the bits of the defaults. */
 async function compare(
   backend: GpuBackend,
-  tuner: TileSource,
+  other: GpuBackend,
   c: ParityCase,
   variant: string,
 ): Promise<Verdict> {
-  const { device, adapter, quads } = backend;
-  const other = new GpuBackend(device, adapter, { quads, tuner });
   const name = await firstDifference(backend, other, c).catch((e: unknown) => String(e));
   return {
     ...{ name: `${c.name}/${variant}`, ok: name === null, deviation: 0, limit: null },
@@ -63,20 +64,34 @@ async function compare(
   };
 }
 
+/** The same device with the tiles of `tuner`; what has the same tile is not compiled again. */
+function tiled(backend: GpuBackend, tuner: TileSource): GpuBackend {
+  const { device, adapter, quads, pipelines } = backend;
+  return new GpuBackend(device, adapter, { quads, pipelines, tuner });
+}
+
 /** Every other tile of every kernel, those with subgroups included. */
-async function runTiles(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
-  for (let index = 1; index <= OTHERS.software; index++) {
-    const tuner = new FixedCandidate(index);
-    for (const c of TILE_CASES) add(await compare(backend, tuner, c, `candidate-${index}`));
-  }
+function tileTasks(backend: GpuBackend): Task[] {
+  return Array.from({ length: OTHERS.software }, (_, i) => i + 1).flatMap((index) => {
+    const other = tiled(backend, new FixedCandidate(index));
+    return TILE_CASES.map((c) => () => compare(backend, other, c, `candidate-${index}`));
+  });
 }
 
 /** Tiles in workgroup memory, which only hardware is offered. */
-async function runSliced(backend: GpuBackend, add: (v: Verdict) => void): Promise<void> {
-  for (const [index, { tile, cases }] of FEW_SLICED_CASES.entries()) {
-    const tuner = new FixedTile(tile);
-    for (const c of cases) add(await compare(backend, tuner, c, `sliced-${index}`));
-  }
+function slicedTasks(backend: GpuBackend): Task[] {
+  return FEW_SLICED_CASES.flatMap(({ tile, cases }, index) => {
+    const other = tiled(backend, new FixedTile(tile));
+    return cases.map((c) => () => compare(backend, other, c, `sliced-${index}`));
+  });
+}
+
+function tasksOf(backend: GpuBackend, asked: string): Task[] {
+  if (asked === '?tiles') return tileTasks(backend);
+  if (asked === '?sliced') return slicedTasks(backend);
+  const half = backend.device.features.has(F16_FEATURE) ? HALF_CASES : [];
+  const cases = asked === '?random' ? fewRandomCases : asked === '?f16' ? half : CASES;
+  return cases.map((c) => () => runCase(backend, c));
 }
 
 async function run(): Promise<KernelReport> {
@@ -85,20 +100,7 @@ async function run(): Promise<KernelReport> {
   const line = document.querySelector('#adapter');
   if (line) line.textContent = `${backend.adapter.name} (${backend.adapter.kind})`;
   const start = performance.now();
-  const verdicts: Verdict[] = [];
-  const add = (verdict: Verdict) => {
-    show(verdict);
-    verdicts.push(verdict);
-  };
-  const asked = location.search;
-  const offered = device.features.has(F16_FEATURE);
-  if (asked === '?tiles') await runTiles(backend, add);
-  else if (asked === '?sliced') await runSliced(backend, add);
-  else {
-    const half = offered ? HALF_CASES : [];
-    const cases = asked === '?random' ? fewRandomCases : asked === '?f16' ? half : CASES;
-    for (const parityCase of cases) add(await runCase(backend, parityCase));
-  }
+  const verdicts = await runAll(tasksOf(backend, location.search), show);
   const report = {
     adapter: backend.adapter,
     verdicts,

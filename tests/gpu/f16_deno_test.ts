@@ -30,12 +30,13 @@ for (const parityCase of HALF_CASES) {
 
 // The tiles of hardware: those of CPU renderers have their own tests in float32, from the same source.
 const own = { ...adapter, kind: 'gpu' } as const;
-const standard = new GpuBackend(device, own, { quads });
+const { pipelines } = backend;
+const standard = new GpuBackend(device, own, { quads, pipelines });
 for (const c of TILE_CASES.map((c) => ({ ...c, numerics: 'f16-multiply' }) as const)) {
   Deno.test(`f16/${c.name}: every tile gives the same bits`, options, async () => {
     for (let index = 1; index <= OTHERS.gpu; index++) {
       const tuner = new FixedCandidate(index);
-      const other = new GpuBackend(device, own, { quads, tuner });
+      const other = new GpuBackend(device, own, { quads, tuner, pipelines });
       const name = await firstDifference(standard, other, c);
       assert(tuner.changed.size > 0, 'no kernel had another tile');
       assert(
@@ -49,7 +50,8 @@ for (const c of TILE_CASES.map((c) => ({ ...c, numerics: 'f16-multiply' }) as co
 
 for (const [index, { tile, cases }] of FEW_SLICED_CASES.entries()) {
   Deno.test(`f16/products in workgroup memory, tile ${index}`, options, async () => {
-    const other = new GpuBackend(device, adapter, { quads, tuner: new FixedTile(tile) });
+    const tuner = new FixedTile(tile);
+    const other = new GpuBackend(device, adapter, { quads, tuner, pipelines });
     for (const c of cases) {
       const name = await firstDifference(backend, other, { ...c, numerics: 'f16-multiply' });
       assert(name === null, `${c.name}: ${name} has other bits than with the default`);

@@ -23,7 +23,7 @@ for (const parityCase of CASES) {
 const TILED = /^(linear|conv2d(?!_grouped_grad_weight))/;
 
 const lowered = (['software', 'gpu'] as const).map(
-  (kind) => new GpuBackend(device, { ...adapter, kind }),
+  (kind) => new GpuBackend(device, { ...adapter, kind }, { pipelines: backend.pipelines }),
 );
 
 for (const parityCase of CASES.filter((c) => TILED.test(c.name))) {

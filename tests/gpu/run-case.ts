@@ -35,44 +35,43 @@ const EPSILON = 2 ** -23;
 /** Limit of |gradient - central difference| relative to the largest difference. */
 const DIFFERENCE_LIMIT = { f32: 2e-4, 'f16-multiply': 1e-2 } as const;
 
-/** Runs a case `1 + again` times over from the same start and returns each result. */
+/** Runs a case from its start. */
 async function execute(
   backend: Backend,
   c: ParityCase,
   seeds: readonly number[],
-  again: number,
-): Promise<CaseResult[]> {
+): Promise<CaseResult> {
   const prepared = prepareCase(c, seeds);
   const { plan } = prepared;
-  const results: CaseResult[] = [];
-  for (let i = 0; i <= again; i++) {
-    const buffers = uploadCase(backend, prepared);
-    const executable = await backend.prepare(plan, {
-      buffers,
-      scheduleBase: scheduleBase(seeds.length),
-      scheduleColumns: prepared.scheduleColumns,
-    });
-    backend.run(executable, c.steps ?? 1);
-    const values = new Map<string, Float32Array>();
-    for (const name of Object.keys(plan.outputs)) {
-      values.set(name, await executable.readOutput(name));
-    }
-    const floats = c.buffers ?? [];
-    const read = await backend.readMany(
+  const buffers = uploadCase(backend, prepared);
+  const executable = await backend.prepare(plan, {
+    buffers,
+    scheduleBase: scheduleBase(seeds.length),
+    scheduleColumns: prepared.scheduleColumns,
+  });
+  backend.run(executable, c.steps ?? 1);
+  const floats = c.buffers ?? [];
+  // All reads are under way at once: in Deno each alone would wait some ten milliseconds.
+  const [outputs, arenas, tables] = await Promise.all([
+    Promise.all(
+      Object.keys(plan.outputs).map(async (n) => [n, await executable.readOutput(n)] as const),
+    ),
+    backend.readMany(
       floats.map((name) => ({
         buffer: buffers[name]!,
         offset: 0,
         elements: buffers[name]!.elements,
       })),
-    );
-    for (const [k, name] of floats.entries()) values.set(name, read[k]!);
-    const words = new Map<string, Uint32Array>();
-    for (const name of c.words ?? []) words.set(name, await backend.readWords(buffers[name]!));
-    executable.dispose();
-    for (const buffer of Object.values(buffers)) backend.destroyBuffer(buffer);
-    results.push({ plan, values, words });
-  }
-  return results;
+    ),
+    Promise.all(
+      (c.words ?? []).map(async (n) => [n, await backend.readWords(buffers[n]!)] as const),
+    ),
+  ]);
+  const values = new Map<string, Float32Array>(outputs);
+  for (const [k, name] of floats.entries()) values.set(name, arenas[k]!);
+  executable.dispose();
+  for (const buffer of Object.values(buffers)) backend.destroyBuffer(buffer);
+  return { plan, values, words: new Map(tables) };
 }
 
 /** Compares a backend with the reference on one case. Never throws: a failure is a verdict. */
@@ -86,17 +85,24 @@ export async function runCase(backend: Backend, c: ParityCase): Promise<Verdict>
   };
   try {
     const seeds = c.seeds ?? [1];
-    const [expected] = await execute(createReferenceBackend(), c, seeds, 0);
-    const [actual, repeated] = await execute(backend, c, seeds, 1);
-    compare(c.tolerance, actual!, expected!, verdict);
-    for (const [name, values] of actual!.values) {
-      if (!sameBits(values, repeated!.values.get(name)!)) {
+    // The device compiles and runs while the references are computed here.
+    const [actual, repeated, twins, bare, expected, differences] = await Promise.all([
+      execute(backend, c, seeds),
+      execute(backend, c, seeds),
+      Promise.all(c.twins ? seeds.map((seed) => execute(backend, c, [seed])) : []),
+      c.host ? execute(backend, { ...c, build: c.host }, seeds) : null,
+      execute(createReferenceBackend(), c, seeds),
+      c.differences ? centralDifferences(c) : null,
+    ]);
+    compare(c.tolerance, actual, expected, verdict);
+    for (const [name, values] of actual.values) {
+      if (!sameBits(values, repeated.values.get(name)!)) {
         verdict.failures.push(`${name}: the second run has other bits`);
       }
     }
-    if (c.twins) await compareTwins(backend, c, seeds, actual!, verdict);
-    if (c.host) await compareHost(backend, { ...c, build: c.host }, seeds, actual!, verdict);
-    if (c.differences) await compareDifferences(c, actual!, verdict);
+    compareTwins(twins, c, seeds, actual, verdict);
+    if (bare) compareHost(bare, seeds, actual, verdict);
+    if (differences) compareDifferences(c, differences, actual, verdict);
   } catch (error) {
     verdict.failures.push(error instanceof Error ? error.message : String(error));
   }
@@ -185,19 +191,19 @@ function strayPadding(name: string, got: Float32Array, want: Float32Array, plan:
   return -1;
 }
 
-async function compareTwins(
-  backend: Backend,
+/** @param twins A run of each seed alone; empty: the case asks for none. */
+function compareTwins(
+  twins: readonly CaseResult[],
   c: ParityCase,
   seeds: readonly number[],
   actual: CaseResult,
   verdict: Verdict,
-): Promise<void> {
-  for (const [r, seed] of seeds.entries()) {
-    const [alone] = await execute(backend, c, [seed], 0);
+): void {
+  for (const [r, alone] of twins.entries()) {
     for (const [name, values] of actual.values) {
-      const own = alone!.values.get(name)!;
+      const own = alone.values.get(name)!;
       if (!sameBits(ownPart(name, values, own.length, r, seeds.length, c.steps ?? 1), own)) {
-        verdict.failures.push(`${name}: replica ${r} differs from a run of seed ${seed} alone`);
+        verdict.failures.push(`${name}: replica ${r} differs from a run of seed ${seeds[r]} alone`);
       }
     }
   }
@@ -222,20 +228,18 @@ function ownPart(
 }
 
 /** Holds a network with an absent seed against the same network without it. */
-async function compareHost(
-  backend: Backend,
-  host: ParityCase,
+function compareHost(
+  alone: CaseResult,
   seeds: readonly number[],
   actual: CaseResult,
   verdict: Verdict,
-): Promise<void> {
-  const [alone] = await execute(backend, host, seeds, 0);
-  if (!sameBits(alone!.values.get('logits')!, actual.values.get('logits')!)) {
+): void {
+  if (!sameBits(alone.values.get('logits')!, actual.values.get('logits')!)) {
     verdict.failures.push('logits: other bits than without the seed');
   }
-  for (const p of alone!.plan.parameters) {
+  for (const p of alone.plan.parameters) {
     for (let r = 0; r < seeds.length; r++) {
-      const [own, both] = [alone!, actual].map((result) => {
+      const [own, both] = [alone, actual].map((result) => {
         const { parameters, parameterElements } = result.plan;
         const start = r * parameterElements + parameters.find((q) => q.name === p.name)!.offset;
         const size = p.padded.reduce((a, b) => a * b, 1);
@@ -259,20 +263,19 @@ export async function firstDifference(
   c: ParityCase,
 ): Promise<string | null> {
   const seeds = c.seeds ?? [1];
-  const [one] = await execute(a, c, seeds, 0);
-  const [other] = await execute(b, c, seeds, 0);
+  const [one, other] = await Promise.all([a, b].map((backend) => execute(backend, c, seeds)));
   for (const [name, values] of one!.values) {
     if (largestDeviation(other!.values.get(name)!, values).deviation !== 0) return name;
   }
   return null;
 }
 
-async function compareDifferences(
+function compareDifferences(
   c: ParityCase,
+  want: Float64Array,
   actual: CaseResult,
   verdict: Verdict,
-): Promise<void> {
-  const want = await centralDifferences(c);
+): void {
   const got = actual.values.get('gradients')!;
   const largest = want.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
   const limit = DIFFERENCE_LIMIT[c.numerics ?? 'f32'] * largest;

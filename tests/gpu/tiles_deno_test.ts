@@ -17,18 +17,21 @@ import {
 const { device, adapter, quads } = await openDevice(navigator.gpu);
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
 
+/** One cache for all backends: a kernel whose tile is the same in two of them is compiled once. */
+const { pipelines } = new GpuBackend(device, adapter);
+
 function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
 for (const kind of ['software', 'gpu'] as const) {
   const own = { ...adapter, kind };
-  const standard = new GpuBackend(device, own, { quads });
+  const standard = new GpuBackend(device, own, { quads, pipelines });
   for (let index = 1; index <= OTHERS[kind]; index++) {
     for (const c of kind === 'gpu' ? [...TILE_CASES, ...WIDE_CASES] : TILE_CASES) {
       Deno.test(`${c.name}/${kind}/candidate-${index}`, options, async () => {
         const tuner = new FixedCandidate(index);
-        const other = new GpuBackend(device, own, { quads, tuner });
+        const other = new GpuBackend(device, own, { quads, tuner, pipelines });
         const name = await firstDifference(standard, other, c);
         assert(tuner.changed.size > 0, 'no kernel had another tile');
         assert(name === null, `${name}: candidate ${index} gives other bits than the default`);
@@ -39,9 +42,10 @@ for (const kind of ['software', 'gpu'] as const) {
 
 for (const c of TILE_CASES) {
   Deno.test(`${c.name}: both families of adapters`, options, async () => {
-    const software = new GpuBackend(device, { ...adapter, kind: 'software' }, { quads });
-    const hardware = new GpuBackend(device, { ...adapter, kind: 'gpu' }, { quads });
-    const name = await firstDifference(software, hardware, c);
+    const [software, hardware] = (['software', 'gpu'] as const).map(
+      (kind) => new GpuBackend(device, { ...adapter, kind }, { quads, pipelines }),
+    );
+    const name = await firstDifference(software!, hardware!, c);
     assert(name === null, `${name}: hardware's kernels give other bits than a CPU renderer's`);
   });
 }
@@ -51,9 +55,9 @@ for (const [index, { tile, cases }] of SLICED_CASES.entries()) {
     `products in workgroup memory, tile ${index}: ${cases.length} cases`,
     options,
     async () => {
-      const standard = new GpuBackend(device, adapter, { quads });
+      const standard = new GpuBackend(device, adapter, { quads, pipelines });
       const tuner = new FixedTile(tile);
-      const other = new GpuBackend(device, adapter, { quads, tuner });
+      const other = new GpuBackend(device, adapter, { quads, tuner, pipelines });
       for (const c of cases) {
         const name = await firstDifference(standard, other, c);
         assert(name === null, `${c.name}: ${name} has other bits than with the default`);

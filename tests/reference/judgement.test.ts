@@ -11,12 +11,12 @@ function faulty(spoil: (values: Float32Array<ArrayBuffer>, run: number) => void)
   let run = 0;
   const prepare = backend.prepare.bind(backend);
   backend.prepare = async (plan, bindings): Promise<Executable> => {
+    const own = ++run;
     const executable = await prepare(plan, bindings);
     const read = executable.readOutput.bind(executable);
-    run++;
     executable.readOutput = async (name) => {
       const values = await read(name);
-      spoil(values, run);
+      spoil(values, own);
       return values;
     };
     return executable;

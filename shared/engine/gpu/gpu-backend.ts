@@ -55,6 +55,8 @@ export interface GpuBackendOptions {
   quads?: boolean;
   /** Chooses tiles; without one the defaults of the adapter's family are used. */
   tuner?: TileSource;
+  /** Those of another backend on the same device, so that no kernel is compiled for both. @default {a new cache} */
+  pipelines?: PipelineCache;
 }
 
 export class GpuBackend implements Backend {
@@ -74,7 +76,7 @@ export class GpuBackend implements Backend {
     this.adapter = adapter;
     this.quads = options.quads ?? false;
     this.tuner = options.tuner ?? null;
-    this.pipelines = new PipelineCache(device);
+    this.pipelines = options.pipelines ?? new PipelineCache(device);
     this.#readback = new Readback(device);
     this.lost = device.lost.then((info) => {
       this.#lostMessage = info.message || String(info.reason);
