@@ -10,6 +10,7 @@ import { BASE_ARGUMENTS, CHROMIUM, WEBGPU_ARGUMENTS } from './tests/e2e/browser.
 export default defineConfig({
   testDir: 'tests/e2e',
   // Training in software shares the cores with the browser: one at a time keeps times meaningful.
+  // `npm test` runs what is not tagged @clock on several workers.
   workers: 1,
   timeout: 120_000,
   expect: { timeout: 15_000 },

@@ -3,6 +3,7 @@
  * add an entry here; test.mjs runs it.
  */
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { denoEnvironment, findDeno } from '../cli/deno-binary.mjs';
@@ -54,19 +55,57 @@ function sources(pattern) {
   );
 }
 
+const CORES = availableParallelism();
+/** Test files that may use the adapter at a time; a graphics card has less memory than processors. */
+const MOST_AT_ONCE = 6;
+
 const denoTests = () => sources(/_deno_test\.ts$/);
 
 const isGpuTest = (file) => file.startsWith('tests/gpu/');
 
-/** A run of the Deno tests for which `wanted` holds. */
-function denoTestStep(reportFile, wanted, flags = [], env = {}) {
+/** Deno tests that hold something to a number of seconds: nothing else runs beside them. */
+const BY_THE_CLOCK = new Set([
+  'server/main_deno_test.ts',
+  'tests/faults/experiment-kills_deno_test.ts',
+  'tests/faults/server-process_deno_test.ts',
+  'tests/faults/service-client_deno_test.ts',
+  'tests/faults/slow-clients_deno_test.ts',
+  'tests/faults/submit_deno_test.ts',
+  'tests/faults/worker_deno_test.ts',
+]);
+
+/** A run of the Deno tests for which `wanted` holds, `jobs` files at a time. */
+function denoTestStep(reportFile, label, wanted, jobs = 1) {
   const files = () => denoTests().filter(wanted);
+  const flags = jobs > 1 ? ['--parallel'] : [];
   return {
+    label,
     command: () =>
       deno('test', '-A', '--no-check', ...flags, `--junit-path=${reportFile}`, ...files()),
-    env: () => ({ ...denoEnvironment(), ...env }),
+    env: () => ({ ...denoEnvironment(), DENO_JOBS: String(jobs) }),
     report: readJunit,
     skip: () => (files().length > 0 ? null : 'there are no such *_deno_test.ts files'),
+  };
+}
+
+/** Browsers at a time: each trains in software, on several threads. */
+const BROWSERS = Math.min(4, Math.max(2, Math.floor(CORES / 2)));
+
+/** A run of Playwright. @param folder Of what failures leave; each run empties its own. */
+function browserTestStep(reportFile, label, folder, ...flags) {
+  const all = ['--reporter=list,json', `--output=coverage/playwright/${folder}`, ...flags];
+  return {
+    label,
+    command: () => node('node_modules/@playwright/test/cli.js', 'test', ...all),
+    env: () => {
+      const browser = findBrowser();
+      return {
+        PLAYWRIGHT_JSON_OUTPUT_NAME: reportFile,
+        ...(browser ? { CHROMIUM_PATH: browser } : {}),
+      };
+    },
+    report: readPlaywright,
+    skip: unlessThere('playwright.config.ts'),
   };
 }
 
@@ -156,14 +195,23 @@ export const CHECKS = [
   {
     name: 'deno',
     title: 'Command line, server and faults (Deno)',
-    steps: (reportFile) => [denoTestStep(reportFile, (file) => !isGpuTest(file))],
+    // Most of these start processes and wait for them: one more than there are cores.
+    steps: (reportFile) => [
+      denoTestStep(
+        reportFile,
+        'side by side',
+        (file) => !isGpuTest(file) && !BY_THE_CLOCK.has(file),
+        Math.min(CORES + 1, MOST_AT_ONCE),
+      ),
+      denoTestStep(reportFile, 'by the clock, one at a time', (file) => BY_THE_CLOCK.has(file)),
+    ],
   },
   {
     name: 'gpu',
     title: 'Kernels and training on the GPU that Deno finds',
-    // Nothing here is measured by the clock, so two files may run side by side.
+    // Nothing here is held to a time, and each waits for its adapter now and then.
     steps: (reportFile) => [
-      denoTestStep(reportFile, isGpuTest, ['--parallel'], { DENO_JOBS: '2' }),
+      denoTestStep(reportFile, undefined, isGpuTest, Math.min(CORES + 2, MOST_AT_ONCE)),
     ],
   },
   {
@@ -194,18 +242,14 @@ export const CHECKS = [
     name: 'browser',
     title: 'Dashboard and kernels in Chromium (Playwright)',
     steps: (reportFile) => [
-      {
-        command: () => node('node_modules/@playwright/test/cli.js', 'test', '--reporter=list,json'),
-        env: () => {
-          const browser = findBrowser();
-          return {
-            PLAYWRIGHT_JSON_OUTPUT_NAME: reportFile,
-            ...(browser ? { CHROMIUM_PATH: browser } : {}),
-          };
-        },
-        report: readPlaywright,
-        skip: unlessThere('playwright.config.ts'),
-      },
+      browserTestStep(reportFile, 'by the clock, one at a time', 'clock', '--grep=@clock'),
+      browserTestStep(
+        reportFile,
+        'side by side',
+        'others',
+        '--grep-invert=@clock',
+        `--workers=${BROWSERS}`,
+      ),
     ],
   },
 ];

@@ -9,6 +9,9 @@ export type FinishedEvent = Extract<RunEvent, { type: 'run.finished' }>;
 /** Longest time for a run of these tests; a CPU stands in for the graphics card. */
 const RUN_MS = 90_000;
 
+/** Milliseconds between two looks at the page; Playwright's own looks come a second apart. */
+const LOOKS = [100];
+
 export class DashboardPage {
   readonly page: Page;
   readonly status: Locator;
@@ -60,11 +63,13 @@ export class DashboardPage {
   }
 
   async waitForStep(least: number, timeout = RUN_MS): Promise<void> {
-    await expect.poll(() => this.step(), { timeout }).toBeGreaterThanOrEqual(least);
+    const options = { timeout, intervals: LOOKS };
+    await expect.poll(() => this.step(), options).toBeGreaterThanOrEqual(least);
   }
 
   async waitForEnd(timeout = RUN_MS): Promise<FinishedEvent> {
-    await expect(this.status).toHaveText('Finished', { timeout });
+    const options = { timeout, intervals: LOOKS };
+    await expect.poll(() => this.status.textContent(), options).toBe('Finished');
     const last = (await this.events()).findLast((e) => e.type === 'run.finished');
     if (!last) throw new Error('The event log of a finished run has no run.finished');
     return last as FinishedEvent;

@@ -8,7 +8,9 @@ const SERVICES = ['urza', 'tamiyo', 'runs'];
 /** Long enough for an outage and its end at a hundred steps a second. */
 const EXPERIMENT = { ...GROWING, name: 'outage', steps: 2500 };
 
-test('a killed server opens the breakers and changes no bit', async ({ browser }) => {
+test('a killed server opens the breakers and changes no bit', { tag: '@clock' }, async ({
+  browser,
+}) => {
   test.slow();
   const server = await TestServer.open();
   const context = await browser.newContext({ baseURL: server.url });

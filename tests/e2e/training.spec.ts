@@ -1,7 +1,10 @@
 /** The first visit: a preset trains, a network grows, the page shows it; and the ways to steer it. */
 import { expect, test } from './workbench-test.ts';
 
-test('grows on two spirals from Start to a finished run', async ({ dashboard, page }) => {
+test('grows on two spirals from Start to a finished run', { tag: '@clock' }, async ({
+  dashboard,
+  page,
+}) => {
   await dashboard.open();
   await expect(page.getByLabel('Preset')).toHaveValue('two-spirals');
   const adapter = page.getByTestId('adapter');
@@ -71,7 +74,7 @@ test('pauses, steps, resets and takes a new seed', async ({ dashboard, page }) =
   await expect(page.getByRole('dialog')).toBeHidden();
 });
 
-test('keeps to the chosen speed', async ({ dashboard }) => {
+test('keeps to the chosen speed', { tag: '@clock' }, async ({ dashboard }) => {
   await dashboard.open();
   await dashboard.setSpeed(2);
   await dashboard.start.click();
