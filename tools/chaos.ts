@@ -5,7 +5,7 @@
  *
  *   npx deno run -A tools/chaos.ts [--seconds 3600] [--seed 1] [--fail-fast]
  *
- * The calls come at a fixed rate and have 10 s each; their client has the options of a worker's,
+ * The calls come at a fixed rate and have 10 s each; their client has the time limits of a worker's,
  * and waits for an open breaker as that does; with --fail-fast it does not. Prints what it did, the share of calls that were
  * answered in time, and the longest time without an answer; ends with 1 if anything was lost or an
  * experiment went another way. Ctrl-C ends it early, with what there is.
@@ -51,7 +51,7 @@ const client = new ServiceClient({
   baseUrl: proxy.url,
   timer: systemClock,
   options: {
-    ...{ timeoutMs: 2000, deadlineMs: DEADLINE_MS, retries: 4 },
+    ...{ deadlineMs: DEADLINE_MS, retries: 4 },
     // Twenty calls a second gather while the server is away.
     ...{ probePath: '/healthz', whenOpen, queue: 500, breaker: { maxOpenMs: 1000 } },
   },
