@@ -20,6 +20,9 @@ import { hasCheckpoint, trainRun } from './training.ts';
 /** What was compiled is not thrown away for a server that restarts. */
 const STORING = { whenOpen: 'wait', retries: 20, deadlineMs: 60_000 } as const;
 
+/** Milliseconds the whole log of a job is offered to a server that restarts. */
+const DELIVER_MS = 60_000;
+
 /** The job was asked to stop before it was done. */
 export class StoppedError extends Error {
   override name = 'StoppedError';
@@ -89,6 +92,7 @@ async function train(
     write({ type: 'begin' });
     const finished = await trainRun({
       ...{ bench, experiment, dataset, runId, folder, resume, output, stop },
+      deliverMs: DELIVER_MS,
     });
     if (finished.status === 'interrupted') throw new StoppedError('interrupted');
     const { type: _type, seq: _seq, step: _step, time: _time, ...result } = finished;

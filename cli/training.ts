@@ -31,6 +31,8 @@ export interface TrainingRun {
   resume: boolean;
   output: TrainOutput;
   stop: AbortSignal;
+  /** Time the end waits for a server that is away, milliseconds; absent: it is told once. */
+  deliverMs?: number;
   /** Told once the network is built. */
   onReady?(run: OpenRun): void;
   /** Waited for when all steps are made and logged, before the network goes. */
@@ -100,7 +102,7 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     if (!finished) throw new Error('The run ended without its last event');
     return finished;
   } finally {
-    const unsent = (await run?.close()) ?? 0;
+    const unsent = (await run?.close(stop.aborted ? undefined : options.deliverMs)) ?? 0;
     if (unsent > 0) {
       const later = folder === null ? '' : `; npx esper train --resume --out ${folder} sends them`;
       output.warn(`the server was not told of the last ${grouped(unsent)} events${later}`);

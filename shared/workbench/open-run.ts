@@ -85,8 +85,11 @@ export interface OpenRun {
   earlier: RunEvent[];
   /** The server's copy of the run's log; null: no server was named. */
   upload(): UploadStatus | null;
-  /** @returns Events that the server, where there is one, was not told of. */
-  close(): Promise<number>;
+  /**
+   * @param deliverMs See RunUpload.close.
+   * @returns Events that the server, where there is one, was not told of.
+   */
+  close(deliverMs?: number): Promise<number>;
 }
 
 /** What the host starts from: the run's own copy where there is one, else the file. */
@@ -189,13 +192,13 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     dataset,
     earlier,
     upload: () => upload?.status ?? null,
-    async close() {
+    async close(deliverMs) {
       await stopWarming();
       const end = seen?.at(-1);
       if (seen && end?.type === 'run.finished' && end.status === 'done') {
         await keepLearned(experiment, trainer.growth.sites, [...earlier, ...seen], stores);
       }
-      const unsent = (await upload?.close()) ?? 0;
+      const unsent = (await upload?.close(deliverMs)) ?? 0;
       trainer.dispose();
       return unsent;
     },

@@ -170,6 +170,32 @@ describe('RunUpload', () => {
     await other.upload.close();
   });
 
+  it('tries on at its end where the whole log is owed, until it is delivered', async () => {
+    const { add, goAway, stored, turn, upload } = rig();
+    goAway(true);
+    await add(0, 6);
+    let lacking: number | null = null;
+    const closing = upload.close(60_000).then((n) => {
+      lacking = n;
+    });
+    for (let i = 0; i < 5; i++) await turn();
+    expect(lacking).toBeNull();
+    goAway(false);
+    for (let i = 0; i < 3 && lacking === null; i++) await turn();
+    await closing;
+    expect(lacking).toBe(0);
+    expect(await stored()).toEqual(upTo(6));
+  });
+
+  it('gives up at its end when the time for that is over', async () => {
+    const { add, goAway, upload } = rig();
+    goAway(true);
+    await add(0, 6);
+    const started = performance.now();
+    expect(await upload.close(900)).toBe(6);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it('says why, when the log is damaged', async () => {
     const { add, goAway, log, turn, upload } = rig({ maxQueued: 4 });
     goAway(true);

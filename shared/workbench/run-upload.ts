@@ -18,6 +18,10 @@ const INTERVAL_MS = 2000;
 /** Events kept in memory for a server that is away; older ones are read from the run's log. */
 const MAX_QUEUED = 20_000;
 
+/** Milliseconds the last attempt may take, and between two of those who try on. */
+const ONCE_MS = 3000;
+const AGAIN_MS = 1000;
+
 export interface RunUploadOptions {
   runId: string;
   experiment: Experiment;
@@ -179,13 +183,26 @@ export class RunUpload {
   }
 
   /**
-   * Sends the rest, for at most `ms`, and stops.
+   * Sends the rest, and stops.
    *
+   * @param deliverMs Milliseconds to try again and again, for who owes the server the whole log;
+   *   absent: it is tried once, for three seconds.
    * @returns Events that the server was not told of.
    */
-  async close(ms = 3000): Promise<number> {
+  async close(deliverMs?: number): Promise<number> {
     this.#stop.abort();
-    await Promise.race([this.#loop.then(() => this.#send()), this.#o.clock.sleep(ms)]);
-    return this.#total - this.#next;
+    const { clock } = this.#o;
+    const end = clock.now() + (deliverMs ?? ONCE_MS);
+    for (;;) {
+      const left = Math.max(0, end - clock.now());
+      const sent = new AbortController();
+      const over = clock.sleep(left, sent.signal).catch(() => undefined);
+      await Promise.race([this.#loop.then(() => this.#send()), over]);
+      sent.abort();
+      const lacking = this.#total - this.#next;
+      const isOver = clock.now() + AGAIN_MS >= end;
+      if (lacking === 0 || this.#ended || deliverMs === undefined || isOver) return lacking;
+      await clock.sleep(AGAIN_MS);
+    }
   }
 }
