@@ -3,6 +3,7 @@
  * that shares no formula with them.
  */
 import { scheduleBase } from '../../shared/engine/kernels/control.ts';
+import type { Plan } from '../../shared/engine/plan/plan.ts';
 import { pack } from '../../shared/engine/plan/shape.ts';
 import {
   createReferenceBackend,
@@ -15,6 +16,17 @@ import { prepareCase, uploadCase } from './prepare-case.ts';
 /** Half the distance of the two evaluations: truncation falls with its square, noise rises. */
 const STEP = 1e-5;
 
+/** A plan without what it computes behind its row losses: no loss depends on its own gradients. */
+function untilRows(plan: Plan): Plan {
+  const rows = plan.outputs['rows'];
+  if (!rows)
+    throw new RangeError(`Cannot differentiate case "${plan.name}": it has no output "rows"`);
+  const last = plan.dispatches.findLastIndex((d) =>
+    d.outputs.some((t) => t.buffer === rows.buffer),
+  );
+  return { ...plan, dispatches: plan.dispatches.slice(0, last + 1) };
+}
+
 /**
  * dL/dp for every parameter of every replica, in the layout of the gradient arena; L is the sum of
  * the row losses (output `rows`) over the batch size. Operands are never rounded: what is differentiated
@@ -23,7 +35,7 @@ const STEP = 1e-5;
 export async function centralDifferences(c: ParityCase): Promise<Float64Array> {
   const backend = createReferenceBackend();
   const prepared = prepareCase({ ...c, numerics: 'f32' });
-  const { plan } = prepared;
+  const plan = untilRows(prepared.plan);
   const buffers = uploadCase(backend, prepared);
   const executable = await backend.prepare(plan, {
     buffers,
@@ -31,8 +43,7 @@ export async function centralDifferences(c: ParityCase): Promise<Float64Array> {
     scheduleColumns: prepared.scheduleColumns,
   });
   const parameters = (buffers['parameters'] as ReferenceBuffer).values;
-  const rows = plan.outputs['rows'];
-  if (!rows) throw new RangeError(`Cannot differentiate case "${c.name}": it has no output "rows"`);
+  const rows = plan.outputs['rows']!;
   const loss = (replica: number): number => {
     backend.run(executable, 1);
     const values = outputValues(executable, 'rows');
