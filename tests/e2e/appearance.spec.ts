@@ -1,8 +1,7 @@
-/** The page is accessible and fits in light and dark, wide and narrow, and stays responsive. */
+/** The page is accessible and fits in light and dark, wide and narrow. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { MANUAL } from './experiments.ts';
-import { measureMainThread } from './main-thread.ts';
 import { expect, test } from './workbench-test.ts';
 
 /** Accessibility faults, each with the first element that has it. */
@@ -63,20 +62,3 @@ for (const [width, colorScheme] of [
     });
   });
 }
-
-test(
-  'has no long task while it trains',
-  { tag: '@clock' },
-  async ({ browser, dashboard, page }, testInfo) => {
-    await dashboard.open();
-    const { mostCpuMs, wallMs } = await measureMainThread(browser, page, async () => {
-      await dashboard.start.click();
-      await expect(dashboard.status).toHaveText('Finished', { timeout: 90_000 });
-    });
-    const waited = wallMs.length > 0 ? wallMs.join(', ') : 'none';
-    const description = `most of one task ${mostCpuMs} ms; over 50 ms by the clock: ${waited}`;
-    testInfo.annotations.push({ type: 'main thread', description });
-    expect(mostCpuMs).toBeGreaterThan(0);
-    expect(mostCpuMs).toBeLessThanOrEqual(50);
-  },
-);
