@@ -15,9 +15,25 @@ const backend = await createGpuBackend(navigator.gpu);
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
 const test = (name: string, run: () => Promise<void>) => Deno.test(`health/${name}`, options, run);
 
-const HOSTS: Record<'mlp' | 'cnn', Network['host']> = {
+type Kind = 'mlp' | 'cnn' | 'grouped';
+
+const HOSTS: Record<Kind, Network['host']> = {
   mlp: { kind: 'mlp', hidden: [5, 6], activation: 'tanh' },
   cnn: { kind: 'cnn', channels: [3], hidden: [6], activation: 'relu', pool: 'max' },
+  // Gaps between taps, two groups, and a depthwise layer.
+  grouped: {
+    kind: 'layers',
+    layers: [
+      {
+        ...{ kind: 'conv2d', channels: 6, kernelSize: 3, padding: 2, dilation: 2, groups: 2 },
+      },
+      { kind: 'activation', activation: 'tanh' },
+      { kind: 'conv2d', channels: 6, kernelSize: 3, padding: 1, stride: 2, groups: 6 },
+      { kind: 'activation', activation: 'tanh' },
+      { kind: 'global-pool' },
+      { kind: 'linear', units: 'classes' },
+    ],
+  },
 };
 const SEEDS = {
   mlp: [
@@ -25,10 +41,14 @@ const SEEDS = {
     seedOn('fc1', 'low-rank-2', 'HOLDING', 'add', 1),
   ],
   cnn: [seedOn('conv1', 'conv3x3-2', 'HOLDING', 'gate', 0)],
+  grouped: [
+    seedOn('conv1', 'grouped-conv3x3', 'TRAINING', 'add', 0),
+    seedOn('conv2', 'conv1x1-3', 'HOLDING', 'add', 1),
+  ],
 } as const;
 
-async function open(on: Backend, kind: 'mlp' | 'cnn') {
-  const input = kind === 'mlp' ? [3] : [6, 6, 2];
+async function open(on: Backend, kind: Kind) {
+  const input = { mlp: [3], cnn: [6, 6, 2], grouped: [6, 6, 4] }[kind];
   const experiment = tinyExperiment({ host: HOSTS[kind], batchSize: 9, replicas: 2 });
   const runtime = new NetworkRuntime(on, experiment, tinyDataset(input, 3, 20));
   const network = { layers: layersOf(HOSTS[kind], input, 3), input, classes: 3, host: HOSTS[kind] };
@@ -40,7 +60,7 @@ async function open(on: Backend, kind: 'mlp' | 'cnn') {
   return { runtime, experiment };
 }
 
-async function signalsOf(on: Backend, kind: 'mlp' | 'cnn'): Promise<HealthSignal[]> {
+async function signalsOf(on: Backend, kind: Kind): Promise<HealthSignal[]> {
   const { runtime, experiment } = await open(on, kind);
   // Weights that are not those of birth: no signal is zero.
   const tensors = await runtime.exportTensors();
@@ -59,7 +79,7 @@ async function signalsOf(on: Backend, kind: 'mlp' | 'cnn'): Promise<HealthSignal
   return signals;
 }
 
-for (const kind of ['mlp', 'cnn'] as const) {
+for (const kind of ['mlp', 'cnn', 'grouped'] as const) {
   test(`every signal of the ${kind} agrees with the reference`, async () => {
     const [got, want] = [
       await signalsOf(backend, kind),
@@ -84,12 +104,17 @@ for (const kind of ['mlp', 'cnn'] as const) {
     const bottlenecks = want.filter((s) => s.seedId === null && s.layerId.startsWith('fc'));
     const measured = bottlenecks.filter((s) => (s.expressivityBottleneck ?? 0) > 0);
     assert.ok(measured.length >= (kind === 'mlp' ? 3 : 1));
+    const windows = want.filter((s) => s.seedId === null && s.layerId.startsWith('conv'));
+    assert.ok(windows.every((s) => (s.expressivityBottleneck ?? 0) > 0));
   });
 
   test(`times of the layers and seeds of the ${kind} come in one by one`, async () => {
     const { runtime, experiment } = await open(backend, kind);
     const probe = new LatencyProbe(runtime, experiment, systemClock);
-    const layers = kind === 'mlp' ? ['fc1', 'fc2', 'fc3'] : ['conv1', 'fc1', 'fc2'];
+    const layers = {
+      ...{ mlp: ['fc1', 'fc2', 'fc3'], cnn: ['conv1', 'fc1', 'fc2'] },
+      grouped: ['conv1', 'conv2', 'fc1'],
+    }[kind];
     const keys = [
       ...layers.map((layer) => latencyKey(layer, null)),
       ...SEEDS[kind].map((s) => latencyKey(s.layerId, s.seedId)),
