@@ -103,6 +103,38 @@ describe('ServiceClient', () => {
     expect(urza.status()).toMatchObject({ calls: 1, failures: 0, retries: 2 });
   });
 
+  it.each([
+    ['without a document', null, 'answered'],
+    ['whose document allows it', { type: '/problems/internal', retryable: true }, 'answered'],
+    ['whose document denies it', { type: '/problems/x', retryable: false }, 'refused'],
+  ])('repeats a call after a 500 %s', async (_name, document, outcome) => {
+    const { url } = await serve((_request, response, call) => {
+      response.statusCode = call < 3 ? 500 : 200;
+      if (document) response.setHeader('content-type', 'application/problem+json');
+      response.end(document && call < 3 ? JSON.stringify(document) : 'ok');
+    });
+    const urza = client(url);
+    const call = urza.request('/').then(
+      () => 'answered',
+      (error: ServiceError) => (error.retryable ? 'failed' : 'refused'),
+    );
+    expect(await call).toBe(outcome);
+    expect(urza.status().retries).toBe(outcome === 'answered' ? 2 : 0);
+  });
+
+  it('makes as many attempts as one call asks for', async () => {
+    const { url } = await serve((_request, response, call) => {
+      response.statusCode = call < 5 ? 503 : 200;
+      response.end();
+    });
+    const urza = client(url, {
+      retries: 0,
+      breaker: { consecutiveFailures: 100, minimumCalls: 100 },
+    });
+    await urza.request('/', { retries: 4 });
+    expect(urza.status().retries).toBe(4);
+  });
+
   it('does not repeat a POST unless told that it is idempotent', async () => {
     const { url } = await serve((_request, response) => {
       response.statusCode = 503;
