@@ -197,6 +197,7 @@ describe('createApp()', () => {
     expect(text).toContain(
       'esper_http_requests_total{method="GET",route="/api/v1/runs/:id",status="404"} 2',
     );
+    expect(text).toMatch(/^process_cpu_seconds_total \d/m);
   });
 
   it('shows the state of the database', async () => {
