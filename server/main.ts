@@ -116,10 +116,6 @@ async function serve(config: Config): Promise<number> {
     await close();
     throw listenError(error, host, config.ESPER_PORT);
   }
-  const shown = host.includes(':') ? `[${host}]` : host;
-  console.log(`Esper Workbench is at http://${shown}:${server.addr.port}/`);
-  log.info('serving', { data: config.ESPER_DATA_DIR, version: deps.version });
-
   let stoppedAt = 0;
   const onSignal = () => {
     if (stop.signal.aborted) {
@@ -137,6 +133,10 @@ async function serve(config: Config): Promise<number> {
   const signals: Deno.Signal[] =
     Deno.build.os === 'windows' ? ['SIGINT', 'SIGBREAK'] : ['SIGINT', 'SIGTERM'];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  // Whoever reads the address may stop the server at once.
+  const shown = host.includes(':') ? `[${host}]` : host;
+  console.log(`Esper Workbench is at http://${shown}:${server.addr.port}/`);
+  log.info('serving', { data: config.ESPER_DATA_DIR, version: deps.version });
   // A failure nobody awaited is a fault of ours, yet no reason to take a running lab down.
   globalThis.addEventListener('unhandledrejection', (event) => {
     event.preventDefault();
