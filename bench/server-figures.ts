@@ -107,7 +107,7 @@ export function serverSection(
 ): string {
   return [
     HEADING,
-    `Written by \`${command}\` on ${date}: ${seconds} s of load, on ${machine}. The server, its engines and the client that loads them share the machine. Times of the load run from when a request was due. BEHIND marks what misses its goal.`,
+    `Written by \`${command}\` on ${date}: ${seconds} s of load, on ${machine}. The server, its engines and the client that loads them share the machine. Times of the load run from when a request was due, after two seconds that are shown apart: connections open and code is compiled. BEHIND marks what misses its goal.`,
     profileTable(reports.filter(({ figures }) => figures.length > 0)),
     ...reports.flatMap(({ profile, missing }) =>
       missing ? [`The ${profile} profile was not measured: ${missing}.`] : [],

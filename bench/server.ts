@@ -13,6 +13,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Started as a program of its own, never imported. */
 const MAIN = `${ROOT}server/main.ts`;
 const QUEUE_JOBS = 200;
+const DECISIONS = 1000;
+/** Decisions before those that count. */
+const WARM_UP = 100;
 
 export interface ServerSettings {
   host: string;
@@ -105,11 +108,11 @@ async function decisions(url: string, add: Add): Promise<void> {
   });
   const times: number[] = [];
   let before = 0;
-  for (let n = 0; n < 220; n++) {
-    if (n === 20) before = await processorMs(url);
+  for (let n = 0; n < DECISIONS + WARM_UP; n++) {
+    if (n === WARM_UP) before = await processorMs(url);
     const begin = performance.now();
     await send(`${url}api/v1/analyze`, 'POST', { observation: { ...observation, step: 5000 + n } });
-    if (n >= 20) times.push(performance.now() - begin);
+    if (n >= WARM_UP) times.push(performance.now() - begin);
   }
   const spent = (await processorMs(url)) - before;
   add('analyze p50, 1,000 signals', quantile(times, 0.5), 'ms', null);
