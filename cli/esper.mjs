@@ -6,22 +6,12 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { denoEnvironment, findDeno, runForeground } from './deno-binary.mjs';
+import { COMMON_ENVIRONMENT } from './server-permissions.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Environment variables the command line and the packages it uses may read. */
-const ENVIRONMENT = [
-  'URZA_URL',
-  'TAMIYO_URL',
-  'HTTP_TIMEOUT',
-  'RETRY_ATTEMPTS',
-  'CACHE_SIZE_MB',
-  'MAX_CACHE_ENTRIES',
-  'ESPER_*',
-  'LOG_LEVEL',
-  'NO_COLOR',
-  'COLUMNS',
-];
+const ENVIRONMENT = [...COMMON_ENVIRONMENT, 'NO_COLOR', 'COLUMNS'];
 
 /** Where the engines of a server are that is measured: it may call them and nothing else. */
 const ENGINES = ['DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT'];

@@ -4,13 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Environment variables the server reads: those of shared/contracts/config.ts, as patterns. */
-export const ENVIRONMENT = [
+/** Environment variables that the command line and the server both read, as patterns. */
+export const COMMON_ENVIRONMENT = [
   'URZA_URL',
   'TAMIYO_URL',
-  'REDIS_URL',
-  'S3_*',
-  'DATABASE_*',
   'HTTP_TIMEOUT',
   'RETRY_ATTEMPTS',
   'CACHE_SIZE_MB',
@@ -18,6 +15,9 @@ export const ENVIRONMENT = [
   'ESPER_*',
   'LOG_LEVEL',
 ];
+
+/** Those the server reads: of shared/contracts/config.ts. */
+export const ENVIRONMENT = [...COMMON_ENVIRONMENT, 'REDIS_URL', 'S3_*', 'DATABASE_*'];
 
 /** What an address without a port means; Deno would take it for every port of that host. */
 const DEFAULT_PORTS = {
