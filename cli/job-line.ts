@@ -16,9 +16,14 @@ export type JobLine = z.infer<typeof JobLine>;
 /** The first line a job's process reads. */
 export const JobOrder = z.object({
   id: z.string(),
+  /** Goes with all that is written to the job's run. */
+  fence: z.string(),
   spec: z.unknown(),
   serverUrl: z.string(),
   /** Folder of the job; what an earlier try left there may be used. */
   folder: z.string(),
+  /** Milliseconds the whole log of a run is offered to a server that does not take it. */
+  deliverMs: z.number().nonnegative().default(60_000),
 });
 export type JobOrder = z.infer<typeof JobOrder>;
+export type NewJobOrder = z.input<typeof JobOrder>;

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { JobKind, JobProgress, JobReport, JobSpec } from '#shared/contracts/api-jobs.ts';
 import { systemClock } from '#shared/platform/clock.ts';
-import { JobLine, type JobOrder } from './job-line.ts';
+import { JobLine, type NewJobOrder } from './job-line.ts';
 
 /** Milliseconds a process may take to load, and then between two signs of life, or in all. */
 interface Limits {
@@ -28,7 +28,7 @@ export type JobOutcome =
   | { outcome: 'stopped' };
 
 export interface JobProcessOptions {
-  order: JobOrder & { spec: JobSpec };
+  order: NewJobOrder & { spec: JobSpec };
   token: string | null;
   /** Permission flags of the process. */
   permissions: readonly string[];

@@ -20,9 +20,6 @@ import { hasCheckpoint, trainRun } from './training.ts';
 /** What was compiled is not thrown away for a server that restarts. */
 const STORING = { whenOpen: 'wait', retries: 20, deadlineMs: 60_000 } as const;
 
-/** Milliseconds the whole log of a job is offered to a server that restarts. */
-const DELIVER_MS = 60_000;
-
 /** The job was asked to stop before it was done. */
 export class StoppedError extends Error {
   override name = 'StoppedError';
@@ -75,7 +72,7 @@ function reporting(write: Write): TrainOutput {
 }
 
 async function train(
-  { id, serverUrl, folder }: JobOrder,
+  { id, deliverMs, fence, serverUrl, folder }: JobOrder,
   spec: Extract<JobSpec, { kind: 'experiment' }>,
   stop: AbortSignal,
   write: Write,
@@ -90,11 +87,17 @@ async function train(
     // Of an earlier try on this machine; on another one the run starts over, to the same bits.
     const resume = await hasCheckpoint(folder);
     write({ type: 'begin' });
+    let unsent = 0;
     const finished = await trainRun({
       ...{ bench, experiment, dataset, runId, folder, resume, output, stop },
-      deliverMs: DELIVER_MS,
+      ...{ deliverMs, lease: { job: id, fence } },
+      onUnsent: (events) => {
+        unsent = events;
+      },
     });
     if (finished.status === 'interrupted') throw new StoppedError('interrupted');
+    // Trained it is, and kept in the folder: the next try has only the log to hand in.
+    if (unsent > 0) throw new Error(`The server was not told of the last ${unsent} events`);
     const { type: _type, seq: _seq, step: _step, time: _time, ...result } = finished;
     if (finished.status === 'failed') {
       throw new InputError(`The run ${runId} cannot go on; its events say why`);

@@ -8,6 +8,7 @@ import {
   messageOf,
   StorageFullError,
 } from '#shared/base/errors.ts';
+import type { JobLease } from '#shared/contracts/api-jobs.ts';
 import type { Experiment } from '#shared/contracts/experiment.ts';
 import type { Dataset } from '#shared/data/dataset.ts';
 import type { Placements } from '#shared/kasmina/seed-loader.ts';
@@ -33,6 +34,10 @@ export interface TrainingRun {
   stop: AbortSignal;
   /** Time the end waits for a server that is away, milliseconds; absent: it is told once. */
   deliverMs?: number;
+  /** Of the job whose run this is. */
+  lease?: JobLease;
+  /** Told how many events the server would have taken, had it been there. */
+  onUnsent?(events: number): void;
   /** Told once the network is built. */
   onReady?(run: OpenRun): void;
   /** Waited for when all steps are made and logged, before the network goes. */
@@ -69,6 +74,7 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
       dataset,
       storage,
       resume,
+      ...(options.lease ? { lease: options.lease } : {}),
       onEvent: (event) => {
         if (event.type === 'run.finished') finished = event;
         output.event(event);
@@ -104,6 +110,7 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
   } finally {
     const unsent = (await run?.close(stop.aborted ? undefined : options.deliverMs)) ?? 0;
     if (unsent > 0) {
+      if (run?.upload()?.ended === null) options.onUnsent?.(unsent);
       const later = folder === null ? '' : `; npx esper train --resume --out ${folder} sends them`;
       output.warn(`the server was not told of the last ${grouped(unsent)} events${later}`);
     }

@@ -127,7 +127,7 @@ class Lane {
     const finished = new AbortController();
     const renewing = this.#renew(id, fence, lease, progress, ending, finished.signal);
     const outcome = await runJobProcess({
-      order: { id, spec, serverUrl: this.#options.serverUrl, folder },
+      order: { id, fence, spec, serverUrl: this.#options.serverUrl, folder },
       token: this.#token,
       permissions: jobPermissions(this.#options.serverUrl, folder),
       onProgress: (latest) => {
@@ -143,8 +143,9 @@ class Lane {
       this.#output.warn(`${this.#name}: lost the lease of ${short(id)}; another worker has it`);
       return;
     }
-    await this.#report(id, runFields, fence, outcome, lease.isCancelled);
-    if (outcome.outcome === 'done' || lease.isCancelled) {
+    const isTaken = await this.#report(id, runFields, fence, outcome, lease.isCancelled);
+    // What the server did not take is work for the next try, which need not do it again.
+    if (isTaken && (outcome.outcome === 'done' || lease.isCancelled)) {
       await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
@@ -180,13 +181,14 @@ class Lane {
     }
   }
 
+  /** @returns Whether the server took it. */
   async #report(
     id: string,
     runFields: { run_id?: string },
     fence: string,
     outcome: JobOutcome,
     cancelled: boolean,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const body = reportOf(outcome, fence, cancelled);
     const until = systemClock.now() + REPORT_MS;
     for (;;) {
@@ -197,7 +199,7 @@ class Lane {
         const isAway = error instanceof ServiceError && error.retryable;
         if (!isAway || systemClock.now() > until) {
           this.#output.warn(`${this.#name}: cannot report ${short(id)}: ${failureText(error)}`);
-          return;
+          return false;
         }
         await systemClock.sleep(1000);
       }
@@ -205,6 +207,7 @@ class Lane {
     const said = body.outcome === 'failed' ? `failed: ${body.error.split('\n')[0]}` : body.outcome;
     this.#output.note(`${this.#name}: ${short(id)} ${said}`);
     this.#output.record({ type: 'job', job: id, ...runFields, ...body, fence: undefined });
+    return true;
   }
 
   async #pause(ms: number, stop: AbortSignal): Promise<void> {

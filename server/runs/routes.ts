@@ -12,6 +12,7 @@ import {
   RunId,
   RunPage,
 } from '#shared/contracts/api.ts';
+import type { JobLease } from '#shared/contracts/api-jobs.ts';
 import type { RunEvent } from '#shared/contracts/events.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { AppDeps } from '../deps.ts';
@@ -85,14 +86,22 @@ const readRoute = createRoute({
 const topicOf = (runId: string) => `runs/${runId}`;
 
 export function runRoutes(deps: AppDeps, places: StreamPlaces) {
-  const { meta, bus, clock, metrics } = deps;
+  const { meta, bus, clock, jobs, metrics } = deps;
   const router = createRouter();
   const openStream = createEventStreams(deps, places, topicOf);
 
+  /** A worker that slept through its lease would undo what the next one has sent since. */
+  async function requireLease(lease: JobLease | undefined): Promise<void> {
+    if (lease === undefined || (await jobs.holds(lease.job, lease.fence))) return;
+    const detail = `Cannot write to the run of job ${lease.job}: its lease ran out, and it may be another worker's now`;
+    throw new ProblemError('lease-lost', detail);
+  }
+
   router.openapi(createRunRoute, async (c) => {
-    const run = c.req.valid('json');
+    const { lease, ...run } = c.req.valid('json');
+    await requireLease(lease);
     const created = { id: run.id, body: canonicalJson(run), createdAt: clock.wallTime() };
-    const outcome = await meta.runs.create(created);
+    const outcome = await meta.runs.create(created, lease !== undefined);
     if (outcome === 'conflict') {
       const detail = `Cannot register run "${run.id}": the id belongs to a run with other settings`;
       throw new ProblemError('conflict', detail);
@@ -125,8 +134,9 @@ export function runRoutes(deps: AppDeps, places: StreamPlaces) {
 
   router.openapi(appendRoute, async (c) => {
     const { id } = c.req.valid('param');
-    const { events, rewind_to } = c.req.valid('json');
+    const { events, lease, rewind_to } = c.req.valid('json');
     requireContiguous(events);
+    await requireLease(lease);
     const result = await meta.runs.append(id, {
       events: events.map(toStored),
       rewindTo: rewind_to ?? null,

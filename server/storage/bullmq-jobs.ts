@@ -125,6 +125,10 @@ export class BullJobQueue implements JobQueue {
     });
   }
 
+  async holds(id: string, fence: string): Promise<boolean> {
+    return (await this.#held(id, fence, async () => true)) === true;
+  }
+
   async complete(id: string, fence: string, result: string): Promise<'ok' | LeaseLost> {
     return await this.#held(id, fence, (bull, job) =>
       this.#end(bull, job, fence, 'done', '', result),

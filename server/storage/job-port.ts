@@ -61,6 +61,8 @@ export interface JobQueue {
     leaseMs: number,
     progress: string | null,
   ): Promise<{ cancelRequested: boolean } | LeaseLost>;
+  /** Whether the fence is the current one and its lease has not run out. */
+  holds(id: string, fence: string): Promise<boolean>;
   complete(id: string, fence: string, result: string): Promise<'ok' | LeaseLost>;
   /** Back to the queue, or dead: on the last try, or where another would fail the same way. */
   fail(id: string, fence: string, error: string, retryable: boolean): Promise<'ok' | LeaseLost>;

@@ -67,6 +67,10 @@ export class MemoryJobQueue implements JobQueue {
     });
   }
 
+  async holds(id: string, fence: string): Promise<boolean> {
+    return (await this.#held(id, fence, () => true)) === true;
+  }
+
   async complete(id: string, fence: string, result: string) {
     return await this.#held(id, fence, (entry) => this.#end(entry, 'done', { result }));
   }

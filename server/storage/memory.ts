@@ -98,8 +98,9 @@ class MemoryRunTable implements RunTable {
     return [...this.#runs.values()].reduce((sum, { events }) => sum + events.length, 0);
   }
 
-  async create(run: NewRun): Promise<'created' | 'exists' | 'conflict'> {
+  async create(run: NewRun, replace = false): Promise<'created' | 'exists' | 'conflict'> {
     const before = this.#runs.get(run.id);
+    if (before && replace) before.run = { ...before.run, body: run.body };
     if (before) return before.run.body === run.body ? 'exists' : 'conflict';
     const position = this.#runs.size + 1;
     const start = { updatedAt: null, acceptedThrough: -1, epoch: 0, finished: null };

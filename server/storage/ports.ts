@@ -87,7 +87,8 @@ export type AppendResult =
   | { outcome: 'unknown-run' };
 
 export interface RunTable {
-  create(run: NewRun): Promise<'created' | 'exists' | 'conflict'>;
+  /** @param replace A run of that id with another body takes this one; its events stay. */
+  create(run: NewRun, replace?: boolean): Promise<'created' | 'exists' | 'conflict'>;
   get(id: string): Promise<StoredRun | null>;
   /** Newest first: runs at a position lower than `before` (null: from the newest). */
   list(query: { before: number | null; limit: number }): Promise<StoredRun[]>;

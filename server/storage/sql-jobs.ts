@@ -94,6 +94,10 @@ export class SqlJobQueue implements JobQueue {
     });
   }
 
+  async holds(id: string, fence: string): Promise<boolean> {
+    return (await this.#held(id, fence, async () => true)) === true;
+  }
+
   async complete(id: string, fence: string, result: string): Promise<'ok' | LeaseLost> {
     return await this.#held(id, fence, (tx, job) => this.#end(tx, job, 'done', null, result));
   }

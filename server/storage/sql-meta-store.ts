@@ -119,10 +119,15 @@ class SqlRunTable implements RunTable {
     this.#db = db;
   }
 
-  async create(run: NewRun): Promise<'created' | 'exists' | 'conflict'> {
+  async create(run: NewRun, replace = false): Promise<'created' | 'exists' | 'conflict'> {
     return await this.#db.transact('runs', async (tx) => {
       const before = await find(tx, run.id);
-      if (before) return before.body === run.body ? 'exists' : 'conflict';
+      if (before?.body === run.body) return 'exists';
+      if (before && !replace) return 'conflict';
+      if (before) {
+        await tx.run('UPDATE runs SET body = ? WHERE position = ?', run.body, before.position);
+        return 'exists';
+      }
       await tx.run(
         'INSERT INTO runs (id, body, created_at) VALUES (?, ?, ?)',
         run.id,

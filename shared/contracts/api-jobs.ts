@@ -127,6 +127,10 @@ export type ClaimedJob = z.infer<typeof ClaimedJob>;
 
 const fence = z.string().min(1).max(100);
 
+/** By what right a job's process writes to the job's run: refused once the lease is lost. */
+export const JobLease = z.strictObject({ job: JobId, fence });
+export type JobLease = z.infer<typeof JobLease>;
+
 export const LeaseRenewal = z.strictObject({
   fence,
   lease_ms: leaseMs,

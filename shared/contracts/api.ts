@@ -3,6 +3,7 @@
  * docs/server.md lists the endpoints; /openapi.json is generated from these schemas.
  */
 import { z } from 'zod';
+import { JobLease } from './api-jobs.ts';
 import { ArtifactManifest, Blueprint } from './blueprint.ts';
 import { RunEvent } from './events.ts';
 import { Experiment } from './experiment.ts';
@@ -102,6 +103,8 @@ export const RunCreate = z.strictObject({
   experiment: Experiment,
   /** Adapter the run was started on. */
   adapter: z.string().max(500),
+  /** Of the job whose run this is. Its next try may be on another adapter, which takes over. */
+  lease: JobLease.optional(),
 });
 export type RunCreate = z.infer<typeof RunCreate>;
 
@@ -133,6 +136,8 @@ export const EventsAppend = z.strictObject({
    * drops them before it appends.
    */
   rewind_to: z.number().int().nonnegative().optional(),
+  /** Of the job whose run this is: a worker that lost it must not undo what the next one sent. */
+  lease: JobLease.optional(),
 });
 export type EventsAppend = z.infer<typeof EventsAppend>;
 export const EventsAccepted = z.object({ accepted_through: z.number().int().min(-1) });

@@ -4,6 +4,7 @@
  */
 import { libraryNamesFor } from '../blueprints/library.ts';
 import { blueprintFinder } from '../blueprints/own-blueprints.ts';
+import type { JobLease } from '../contracts/api-jobs.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import { activationOf } from '../contracts/host.ts';
@@ -74,6 +75,8 @@ export interface OpenRunOptions
   dataset?: Dataset;
   /** Storage of the run that is done over; its copy of the initial weights is used. */
   original?: BlobStorage;
+  /** Of the job whose run this is; see RunUpload. */
+  lease?: JobLease;
   /** Called when the server's copy of the log has more events, or waits for the server. */
   onUpload?(): void;
 }
@@ -175,6 +178,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       clock: bench.clock,
       earlier,
       log: storage?.events ?? null,
+      ...(options.lease ? { lease: options.lease } : {}),
       ...(options.onUpload ? { onChange: options.onUpload } : {}),
     });
     for (const event of queued) upload.add(event);

@@ -1,9 +1,10 @@
 /** The copy of a run's log on the real app, with outages between. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestApp } from '../../tests/server/test-app.ts';
+import type { JobLease } from '../contracts/api-jobs.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { UploadStatus } from '../contracts/services.ts';
-import { systemClock } from '../platform/clock.ts';
+import { ManualClock, systemClock } from '../platform/clock.ts';
 import { MemoryLineLog } from '../platform/memory.ts';
 import type { Clock, LineLog } from '../platform/platform.ts';
 import { ServiceClient } from '../resilience/http-client.ts';
@@ -44,6 +45,8 @@ function rig({
   maxQueued = 20_000,
   earlier = [] as RunEvent[],
   app = createTestApp(),
+  adapter = 'test',
+  lease = undefined as JobLease | undefined,
 } = {}) {
   let away = false;
   const { clock, turn } = turns();
@@ -61,8 +64,8 @@ function rig({
   clients.push(client);
   const seen: UploadStatus[] = [];
   const upload: RunUpload = new RunUpload({
-    ...{ runId: RUN, experiment: tinyExperiment(), adapter: 'test', client, clock },
-    ...{ earlier, log, maxQueued },
+    ...{ runId: RUN, experiment: tinyExperiment(), adapter, client, clock },
+    ...{ earlier, log, maxQueued, ...(lease ? { lease } : {}) },
     onChange: () => seen.push(upload.status),
   });
   const add = async (from: number, to: number) => {
@@ -79,6 +82,20 @@ function rig({
     away = isAway;
   };
   return { add, app, goAway, log, seen, stored, turn, upload };
+}
+
+/** A server with one job, whose lease ends after a second. */
+async function jobServer() {
+  const clock = new ManualClock();
+  const app = createTestApp({ clock });
+  const body = { kind: 'experiment', experiment: tinyExperiment() };
+  expect((await app.send('POST', '/api/v1/jobs', body)).status).toBe(201);
+  const claim = async (): Promise<JobLease> => {
+    const body = { worker: 'w', kinds: ['experiment'], lease_ms: 1000 };
+    const { job, fence } = await (await app.send('POST', '/internal/v1/jobs/claim', body)).json();
+    return { job: job.id, fence };
+  };
+  return { app, clock, claim };
 }
 
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
@@ -168,6 +185,56 @@ describe('RunUpload', () => {
     expect(other.upload.status).toMatchObject({ lacking: 0, late: false, ended: null });
     await first.upload.close();
     await other.upload.close();
+  });
+
+  it('replaces what an earlier try left, also where that differs from its first events', async () => {
+    const first = rig();
+    await first.add(0, 3);
+    first.upload.add({ ...notice(3), message: 'interrupted' } as RunEvent);
+    await first.turn();
+    const second = rig({ app: first.app });
+    await second.add(0, 6);
+    await second.turn();
+    expect(second.upload.status).toMatchObject({ late: true, ended: null });
+    await second.turn();
+    expect(second.upload.status).toMatchObject({ lacking: 0, ended: null });
+    expect(await second.stored()).toEqual(upTo(6));
+    expect(await second.upload.close()).toBe(0);
+    await first.upload.close();
+  });
+
+  it('ends where its id belongs to another run', async () => {
+    const first = rig();
+    await first.add(0, 3);
+    await first.turn();
+    const other = rig({ app: first.app, adapter: 'another' });
+    await other.add(0, 5);
+    await other.turn();
+    expect(other.upload.status.ended).toContain('the id belongs to a run with other settings');
+    expect(await other.upload.close()).toBe(5);
+    expect(await first.stored()).toEqual(upTo(3));
+    await first.upload.close();
+  });
+
+  it('leaves the log of a job alone once another worker has the job', async () => {
+    const { app, clock, claim } = await jobServer();
+    const sleeper = rig({ app, lease: await claim() });
+    await sleeper.add(0, 3);
+    await sleeper.turn();
+    expect(await sleeper.stored()).toEqual(upTo(3));
+    await clock.advance(5000);
+    // Of another adapter, so that the events may differ.
+    const next = rig({ app, lease: await claim(), adapter: 'another' });
+    await next.add(0, 9);
+    await next.turn();
+    expect(await next.stored()).toEqual(upTo(9));
+    sleeper.upload.add({ ...notice(3), message: 'differs' } as RunEvent);
+    await sleeper.turn();
+    expect(sleeper.upload.status.ended).toContain('its lease ran out');
+    await sleeper.upload.close();
+    expect(await next.stored()).toEqual(upTo(9));
+    expect(JSON.parse((await app.deps.meta.runs.get(RUN))?.body ?? '').adapter).toBe('another');
+    expect(await next.upload.close()).toBe(0);
   });
 
   it('tries on at its end where the whole log is owed, until it is delivered', async () => {

@@ -3,6 +3,7 @@
  * are in the run's own log first, and whatever the server misses is sent when it is back.
  */
 import { CorruptDataError } from '../base/errors.ts';
+import type { JobLease } from '../contracts/api-jobs.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import type { UploadStatus } from '../contracts/services.ts';
@@ -27,6 +28,8 @@ export interface RunUploadOptions {
   experiment: Experiment;
   adapter: string;
   client: ServiceClient;
+  /** The run is a job's, and this lease is the right to write to its log; absent: it is not. */
+  lease?: JobLease;
   clock: Clock;
   /** Events of earlier sittings of a resumed run; the server drops what it has from there on. */
   earlier: readonly RunEvent[];
@@ -144,7 +147,8 @@ export class RunUpload {
   }
 
   async #sendBatch(events: readonly RunEvent[]): Promise<void> {
-    const body = { events, ...(this.#rewind === null ? {} : { rewind_to: this.#rewind }) };
+    const rewind = this.#rewind === null ? {} : { rewind_to: this.#rewind };
+    const body = { events, ...rewind, ...this.#lease };
     const path = `/api/v1/runs/${this.#o.runId}/events`;
     // Numbered events may be repeated: the server knows them.
     await this.#o.client.request(path, { method: 'POST', body, idempotent: true });
@@ -152,9 +156,13 @@ export class RunUpload {
     this.#next += events.length;
   }
 
+  get #lease(): { lease?: JobLease } {
+    return this.#o.lease ? { lease: this.#o.lease } : {};
+  }
+
   async #register(): Promise<void> {
     const { adapter, client, experiment, runId } = this.#o;
-    const body = { id: runId, experiment, adapter };
+    const body = { id: runId, experiment, adapter, ...this.#lease };
     await client.request('/api/v1/runs', { method: 'POST', body, idempotent: true });
     this.#registered = true;
   }
@@ -162,12 +170,14 @@ export class RunUpload {
   #recover(error: unknown): void {
     if (error instanceof CorruptDataError) this.#end(error.message);
     if (!(error instanceof ServiceError) || error.kind !== 'status') return;
-    if (error.status === 404 || error.status === 409) {
+    // What the run's id stands for, or who may write to it, no other order of events changes.
+    const isRefused = error.problem === '/problems/lease-lost' || !this.#registered;
+    if (error.status === 409 && isRefused) this.#end(error.message);
+    else if (error.status === 404 || error.status === 409) {
       // The server has other ideas of the run (its data were moved or restored): start over.
       this.#registered = false;
       const start = this.#o.log ? 0 : this.#first;
       if (start > 0) this.#end('the server lost events that are no longer queued here');
-      else if (error.status === 409 && this.#next === 0) this.#end(error.message);
       this.#next = start;
       this.#rewind = 0;
       this.#missedFrom = start;

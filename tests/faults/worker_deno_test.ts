@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jobRunId } from '#shared/contracts/api-jobs.ts';
 import { Experiment } from '#shared/contracts/experiment.ts';
 import { JobFleet, until } from '../server/job-fleet.ts';
 import { startServer } from '../server/server-process.ts';
+import { startProxy } from '../server/unruly-proxy.ts';
 
 const experiment = (seed: number, steps: number) =>
   Experiment.parse({
@@ -123,6 +125,7 @@ Deno.test('a job that never ends its process is ended, and shaders get five seco
       runJobProcess({
         order: {
           id: 'j',
+          fence: 'f',
           spec: { kind: 'shader', wgsl },
           serverUrl: 'http://127.0.0.1:9',
           folder: dir,
@@ -142,6 +145,69 @@ Deno.test('a job that never ends its process is ended, and shaders get five seco
     const stopped = await run('@compute @workgroup_size(1) fn main() {}', AbortSignal.abort());
     assert.ok(['stopped', 'done'].includes(stopped.outcome));
   } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+Deno.test('a job is not done before its log is on the server, and is not trained again for that', async () => {
+  const { runJobProcess } = await import('../../cli/job-process.ts');
+  const dir = await mkdtemp(join(tmpdir(), 'esper-log-'));
+  const server = await startServer(join(dir, 'data'));
+  const proxy = startProxy(server.url);
+  const fleet = new JobFleet(server.url, dir);
+  try {
+    const spec = { kind: 'experiment' as const, experiment: experiment(1, 300), growth: true };
+    const id = await fleet.submit(spec.experiment);
+    const claim = async () => {
+      const response = await fetch(`${server.url}internal/v1/jobs/claim`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ worker: 'w', kinds: ['experiment'], lease_ms: 120_000 }),
+      });
+      return (await response.json()).fence as string;
+    };
+    const logged = async () => {
+      const page = await fetch(`${server.url}api/v1/runs/${jobRunId(id, 'experiment')}/events`);
+      return page.ok ? ((await page.json()).items as { type: string }[]).map((e) => e.type) : [];
+    };
+    const attempt = async (fence: string) => {
+      let last = '';
+      const outcome = await runJobProcess({
+        order: { id, fence, spec, serverUrl: proxy.url, folder: join(dir, 'job'), deliverMs: 2000 },
+        token: null,
+        permissions: ['-A'],
+        onProgress: ({ message }) => {
+          last = message;
+        },
+        stop: new AbortController().signal,
+      });
+      return { outcome, last };
+    };
+    proxy.only = /events$/;
+    proxy.manner = 'fail';
+    const held = await claim();
+    const { outcome, last } = await attempt(held);
+    assert.equal(outcome.outcome, 'failed');
+    assert.match('error' in outcome ? outcome.error : '', /was not told of the last \d+ events/);
+    assert.equal('retryable' in outcome && outcome.retryable, true);
+    assert.match(last, /step \d+ of 300/);
+    assert.deepEqual(await logged(), []);
+
+    proxy.manner = 'pass';
+    const fence = 'of a lease that ran out';
+    const zombie = await attempt(fence);
+    // The run is the same whoever made it; what it may not do is write over another's log.
+    assert.equal(zombie.outcome.outcome, 'done');
+    assert.deepEqual(await logged(), []);
+
+    const handed = await attempt(held);
+    assert.equal(handed.outcome.outcome, 'done');
+    assert.equal(handed.last.includes('step'), false, handed.last);
+    const types = await logged();
+    assert.deepEqual([types[0], types.at(-1)], ['run.started', 'run.finished']);
+  } finally {
+    await proxy.close();
+    await server.kill('SIGKILL');
     await rm(dir, { recursive: true });
   }
 });

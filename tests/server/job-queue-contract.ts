@@ -103,10 +103,14 @@ export const JOB_QUEUE_CONTRACT: readonly JobQueueCase[] = [
       assert.equal(second.job.id, jobId(1));
       assert.equal(second.job.tries, 2);
       assert.notEqual(second.fence, first.fence);
+      assert.equal(await queue.holds(jobId(1), first.fence), false);
+      assert.equal(await queue.holds(jobId(1), second.fence), true);
+      assert.equal(await queue.holds(jobId(2), second.fence), false);
       assert.equal(await queue.renew(jobId(1), first.fence, leaseMs, null), 'lost');
       assert.equal(await queue.complete(jobId(1), first.fence, '"late"'), 'lost');
       assert.equal(await queue.fail(jobId(1), first.fence, 'late', true), 'lost');
       assert.equal(await queue.complete(jobId(1), second.fence, '"right"'), 'ok');
+      assert.equal(await queue.holds(jobId(1), second.fence), false);
       assert.equal((await queue.get(jobId(1)))?.result, '"right"');
     },
   },
@@ -116,6 +120,7 @@ export const JOB_QUEUE_CONTRACT: readonly JobQueueCase[] = [
       await queue.enqueue(job(1));
       const { fence } = await claimed(queue, leaseMs);
       await pass(leaseMs * 1.5);
+      assert.equal(await queue.holds(jobId(1), fence), false);
       assert.equal(await queue.renew(jobId(1), fence, leaseMs, null), 'lost');
       assert.equal((await queue.get(jobId(1)))?.state, 'queued');
     },

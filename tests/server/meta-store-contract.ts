@@ -111,6 +111,18 @@ export const META_STORE_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
+    name: 'lets a run be registered with other settings where they replace the first',
+    async run({ runs }) {
+      await runs.create(newRun('r'));
+      await runs.append('r', { events: [event(0)], rewindTo: null, now: 5 });
+      assert.equal(await runs.create(newRun('r', '{"x":1}'), true), 'exists');
+      const run = await runs.get('r');
+      assert.equal(run?.body, '{"x":1}');
+      assert.equal(run?.acceptedThrough, 0);
+      assert.equal(await runs.create(newRun('s'), true), 'created');
+    },
+  },
+  {
     name: 'registers a run once and refuses another under its id',
     async run({ runs }) {
       assert.equal(await runs.create(newRun('r')), 'created');

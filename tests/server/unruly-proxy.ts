@@ -15,6 +15,8 @@ export const SLOW_MS = 5000;
 export interface UnrulyProxy {
   url: string;
   manner: Manner;
+  /** Paths that get this manner, the others pass; null: all. */
+  only: RegExp | null;
   /** Requests that came. */
   requests: number;
   close(): Promise<void>;
@@ -27,7 +29,7 @@ export function startProxy(target: string | null): UnrulyProxy {
     ending.signal.addEventListener('abort', () => resolve(new Response(null, { status: 503 })));
   });
   const sleepers = new Set<ReturnType<typeof setTimeout>>();
-  const proxy = { manner: 'pass' as Manner, requests: 0 };
+  const proxy = { manner: 'pass' as Manner, requests: 0, only: null as RegExp | null };
   const pass = async (request: Request, body: ArrayBuffer): Promise<Response> => {
     const { pathname, search } = new URL(request.url);
     const answer = await fetch(new URL(pathname + search, target ?? 'http://127.0.0.1:9'), {
@@ -45,7 +47,8 @@ export function startProxy(target: string | null): UnrulyProxy {
       proxy.requests++;
       // Before anything else: a client that gives up takes its body with it.
       const body = await request.arrayBuffer().catch(() => new ArrayBuffer(0));
-      switch (proxy.manner) {
+      const isMeant = proxy.only === null || proxy.only.test(new URL(request.url).pathname);
+      switch (isMeant ? proxy.manner : 'pass') {
         case 'fail':
           return new Response('no', { status: 500 });
         case 'hole':
