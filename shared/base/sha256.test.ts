@@ -12,6 +12,10 @@ it('gives the digests of the standard', () => {
   );
 });
 
+it('gives as many leading digits as are asked for', () => {
+  expect(sha256HexSync('abc', 16)).toBe('ba7816bf8f01cfea');
+});
+
 it('is what the platform computes, at every length around a block and for any text', async () => {
   for (let n = 50; n < 140; n++) {
     const text = 'x'.repeat(n);
@@ -23,4 +27,8 @@ it('is what the platform computes, at every length around a block and for any te
     }),
     { numRuns: 60 },
   );
+  // Beyond the scratch buffer, and short again after it.
+  for (const text of ['é'.repeat(2000), 'x'.repeat(316), 'x'.repeat(317), 'abc']) {
+    expect(sha256HexSync(text)).toBe(await sha256Hex(text));
+  }
 });

@@ -19,7 +19,7 @@ import { type GrowthProposal, growingPolicy, waitDraft } from './growth-answer.t
 import { growthMoment, growthUrgency, plateauText } from './growth-rule.ts';
 import { cullPenalties, HARD_PENALTY } from './growth-site.ts';
 import type { LossHistory } from './loss-trend.ts';
-import { type PlantingChoice, plantingChoices, policyOf } from './planting.ts';
+import { freeSlot, type PlantingChoice, policyOf } from './planting.ts';
 
 export const banditPolicy = growingPolicy('bandit', proposeBandit);
 
@@ -47,7 +47,7 @@ export function proposeBandit(o: Observation, trend: LossHistory): GrowthProposa
     const why = 'What earlier runs taught was not read at this look';
     return { growth: waitDraft(o, 'knowledge-unread', why, found) };
   }
-  const [best, second] = rank(o, exploration);
+  const { best, runnerUp } = rank(o, exploration);
   if (!best) {
     const why =
       'No free slot has a blueprint that fits the parameters left and has not failed there';
@@ -72,9 +72,9 @@ export function proposeBandit(o: Observation, trend: LossHistory): GrowthProposa
         fact('pulls', pulls),
         fact('expectedReward', mean),
         fact('confidenceWidth', width),
-        ...(second
-          ? [evidence('upperBound', bound, '>=', second.bound)]
-          : [fact('upperBound', bound)]),
+        runnerUp === null
+          ? fact('upperBound', bound)
+          : evidence('upperBound', bound, '>=', runnerUp),
         ...features.map((value, i) => fact(`${FEATURE_PREFIX}${FEATURES[i]}`, value)),
       ],
       // Sure where much was learned, little where the width decides.
@@ -84,29 +84,57 @@ export function proposeBandit(o: Observation, trend: LossHistory): GrowthProposa
   };
 }
 
-/** The two choices with the highest upper bounds; ties go to the earlier layer and offer. */
-function rank(o: Observation, exploration: number): (Ranked | undefined)[] {
+/**
+ * The choice with the highest upper bound, and the bound of the one after it; ties go to the earlier
+ * layer and offer. Nothing is kept of the thousands of other choices.
+ */
+function rank(
+  o: Observation,
+  exploration: number,
+): { best: Ranked | null; runnerUp: number | null } {
   const { ridge } = policyOf(o, 'bandit');
+  const { layers, step, budget } = o;
   const look = lookContext(o);
   const penalties = cullPenalties(o.outcomes);
-  const places = new Map(o.layers.map((l, i) => [l.layerId, placeKind(o.layers, i)]));
-  const models = new Map<string, ArmModel>();
-  let best: Ranked | undefined;
-  let second: Ranked | undefined;
-  for (const choice of plantingChoices(o)) {
-    if ((penalties.get(choice.layerId)?.get(choice.blueprint) ?? 0) >= HARD_PENALTY) continue;
-    const arm = armName(places.get(choice.layerId) as string, choice.blueprint);
-    let model = models.get(arm);
-    if (!model) {
-      model = armModel(o.knowledge?.arms[arm], ridge, FEATURES.length);
-      models.set(arm, model);
+  const places = new Map<string, Map<string, ArmModel>>();
+  const features: number[] = [];
+  let best: Ranked | null = null;
+  let runnerUp: number | null = null;
+  for (const [i, layer] of layers.entries()) {
+    const slot = freeSlot(layer, step);
+    if (!slot) continue;
+    const { layerId } = layer;
+    const place = placeKind(layers, i);
+    const models = places.get(place) ?? new Map<string, ArmModel>();
+    places.set(place, models);
+    const seen = look.layers.get(layerId);
+    for (const { blueprint, parameters } of layer.offers) {
+      if (parameters > budget.parametersLeft) continue;
+      if (penalties.of(layerId, blueprint) >= HARD_PENALTY) continue;
+      let model = models.get(blueprint);
+      if (!model) {
+        const arm = o.knowledge?.arms[armName(place, blueprint)];
+        model = armModel(arm, ridge, FEATURES.length);
+        models.set(blueprint, model);
+      }
+      featuresOf(look, seen, parameters, features);
+      const { mean, width } = estimate(model, features);
+      const bound = mean + exploration * width;
+      if (best && !(bound > best.bound)) {
+        if (runnerUp === null || bound > runnerUp) runnerUp = bound;
+        continue;
+      }
+      if (best) runnerUp = best.bound;
+      best = {
+        choice: { layerId, slot: slot.slot, blueprint, parameters },
+        arm: armName(place, blueprint),
+        features: [...features],
+        mean,
+        width,
+        bound,
+        pulls: model.pulls,
+      };
     }
-    const features = featuresOf(look, choice.layerId, choice.parameters);
-    const { mean, width } = estimate(model, features);
-    const bound = mean + exploration * width;
-    const ranked = { choice, arm, features, mean, width, bound, pulls: model.pulls };
-    if (!best || bound > best.bound) [best, second] = [ranked, best];
-    else if (!second || bound > second.bound) second = ranked;
   }
-  return [best, second];
+  return { best, runnerUp };
 }

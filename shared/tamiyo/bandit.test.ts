@@ -77,8 +77,10 @@ describe('arm model', () => {
 });
 
 describe('bandit policy', () => {
-  const features = (layer: string, parameters: number) =>
-    featuresOf(lookContext(observe()), layer, parameters);
+  const features = (layer: string, parameters: number) => {
+    const look = lookContext(observe());
+    return featuresOf(look, look.layers.get(layer), parameters);
+  };
 
   it('prefers the arm that paid, and tries another when it may explore', async () => {
     const known: PolicyKnowledge = {
@@ -122,9 +124,10 @@ describe('bandit policy', () => {
       observe({ layers, signals: [gradient('fc1', 2), gradient('fc2', 1)] }),
     );
     const at = FEATURES.indexOf('gradientShare');
-    expect(featuresOf(look, 'fc1', 1)[at]).toBe(1);
-    expect(featuresOf(look, 'fc2', 1)[at]).toBe(0.5);
-    expect(featuresOf(look, 'nowhere', 1)[at]).toBe(0);
+    const shareOf = (layer: string) => featuresOf(look, look.layers.get(layer), 1)[at];
+    expect(shareOf('fc1')).toBe(1);
+    expect(shareOf('fc2')).toBe(0.5);
+    expect(shareOf('nowhere')).toBe(0);
     expect(placeKind(layers, 0)).toBe('linear-first');
     expect(placeKind(layers.slice(0, 1), 0)).toBe('linear-only');
   });

@@ -25,11 +25,20 @@ export const EMPTY_KNOWLEDGE: PolicyKnowledge = {
   arms: {},
 };
 
+const PLACES = {
+  linear: ['linear-hidden', 'linear-first', 'linear-last', 'linear-only'],
+  conv2d: ['conv2d-hidden', 'conv2d-first', 'conv2d-last', 'conv2d-only'],
+} as const;
+
 /** `linear-first`, `linear-hidden`, `linear-last`, `linear-only`, and so for conv2d. */
-export function placeKind(layers: readonly Pick<LayerObservation, 'kind'>[], index: number) {
+export function placeKind(
+  layers: readonly Pick<LayerObservation, 'kind'>[],
+  index: number,
+): (typeof PLACES)[LayerObservation['kind']][number] {
   const { kind } = layers[index]!;
-  const [first, last] = [index === 0, index === layers.length - 1];
-  return `${kind}-${first && last ? 'only' : first ? 'first' : last ? 'last' : 'hidden'}`;
+  const isFirst = index === 0;
+  const isLast = index === layers.length - 1;
+  return PLACES[kind][((isFirst ? 1 : 0) + (isLast ? 2 : 0)) as 0 | 1 | 2 | 3];
 }
 
 export function armName(place: string, blueprint: string): string {
@@ -41,24 +50,36 @@ export interface LookContext {
   trainAccuracy: number;
   loss: number;
   progress: number;
-  /** Newest gradient norm per root of parameters and share of dead units, by layer. */
-  layers: ReadonlyMap<string, { gradient: number | null; deadUnits: number | null }>;
+  layers: ReadonlyMap<string, LayerLook>;
   largestGradient: number;
+}
+
+/** The newest signals of a layer; null: unmeasured. */
+export interface LayerLook {
+  rootOfParameters: number;
+  /** Gradient norm per root of parameters. */
+  gradient: number | null;
+  /** Share of dead units. */
+  deadUnits: number | null;
 }
 
 export function lookContext(o: Observation): LookContext {
   const newest = o.history.at(-1);
   const loss = Math.max(0, measured(newest?.loss) ?? 0);
-  const layers = new Map<string, { gradient: number | null; deadUnits: number | null }>();
-  const roots = new Map(o.layers.map((l) => [l.layerId, Math.sqrt(Math.max(1, l.parameters))]));
+  const layers = new Map<string, LayerLook>();
+  for (const { layerId, parameters } of o.layers) {
+    const rootOfParameters = Math.sqrt(Math.max(1, parameters));
+    layers.set(layerId, { rootOfParameters, gradient: null, deadUnits: null });
+  }
   let largestGradient = 0;
   for (const signal of o.signals) {
-    const root = roots.get(signal.layerId);
-    if (signal.seedId !== null || root === undefined) continue;
+    if (signal.seedId !== null) continue;
+    const layer = layers.get(signal.layerId);
+    if (!layer) continue;
     const norm = measured(signal.gradientNorm);
-    const gradient = norm === null ? null : norm / root;
-    layers.set(signal.layerId, { gradient, deadUnits: measured(signal.deadUnitRatio) });
-    largestGradient = Math.max(largestGradient, gradient ?? 0);
+    layer.gradient = norm === null ? null : norm / layer.rootOfParameters;
+    layer.deadUnits = measured(signal.deadUnitRatio);
+    largestGradient = Math.max(largestGradient, layer.gradient ?? 0);
   }
   return {
     trainAccuracy: measured(newest?.accuracy) ?? 0,
@@ -69,20 +90,27 @@ export function lookContext(o: Observation): LookContext {
   };
 }
 
-/** Features of planting `parameters` values on a layer, in the order of {@link FEATURES}. */
-export function featuresOf(look: LookContext, layerId: string, parameters: number): number[] {
-  const layer = look.layers.get(layerId);
-  const share =
-    layer?.gradient != null && look.largestGradient > 0 ? layer.gradient / look.largestGradient : 0;
-  return [
-    1,
-    look.trainAccuracy,
-    look.loss,
-    look.progress,
-    share,
-    layer?.deadUnits ?? 0,
-    parameters / (parameters + 1000),
-  ];
+/**
+ * Features of planting `parameters` values on a layer, in the order of {@link FEATURES}.
+ *
+ * @param into Array to write them to and return; absent: a new one.
+ */
+export function featuresOf(
+  look: LookContext,
+  layer: LayerLook | undefined,
+  parameters: number,
+  into: number[] = [],
+): number[] {
+  const { largestGradient } = look;
+  const gradient = layer?.gradient ?? null;
+  into[0] = 1;
+  into[1] = look.trainAccuracy;
+  into[2] = look.loss;
+  into[3] = look.progress;
+  into[4] = gradient !== null && largestGradient > 0 ? gradient / largestGradient : 0;
+  into[5] = layer?.deadUnits ?? 0;
+  into[6] = parameters / (parameters + 1000);
+  return into;
 }
 
 /** An arm ready to be asked: its inverse and its weights. */

@@ -3,6 +3,7 @@
  * the same rules, so that two policies differ only in when, where and what they plant.
  */
 import type { Decision, Evidence, Observation } from '../contracts/decision.ts';
+import type { SeedSlotState } from '../contracts/seed.ts';
 import { type DecisionDraft, withId } from './decision-record.ts';
 import { draftFor, reviewLiveSeeds } from './live-seeds.ts';
 import { type LossHistory, lossHistory } from './loss-trend.ts';
@@ -28,10 +29,10 @@ export function answerWith(
   { first = [], growth }: GrowthProposal,
 ): DecisionDraft[] {
   const taken = new Set(first.map((d) => `${d.layerId}:${d.slot}`));
-  const review = reviewLiveSeeds(o, trend);
-  const free = review.actions.filter((p) => !taken.has(`${p.slot.layerId}:${p.slot.slot}`));
-  const room = MAX_DECISIONS - 1 - first.length;
-  const drafts = [...first, ...free.slice(0, room).map((p) => draftFor(p, o, trend))];
+  const isTaken = (s: SeedSlotState) => taken.size > 0 && taken.has(`${s.layerId}:${s.slot}`);
+  const room = Math.max(0, MAX_DECISIONS - 1 - first.length);
+  const review = reviewLiveSeeds(o, trend, room, isTaken);
+  const drafts = [...first, ...review.actions.map((p) => draftFor(p, o, trend))];
   if (growth.action !== 'wait') drafts.push(growth);
   if (drafts.length > 0) return drafts;
   if (!review.waiting) return [growth];

@@ -3,8 +3,15 @@
  * where that was measured; the blueprint the first in order of preference that fits the budget and
  * has not failed there lately.
  */
-import type { LayerObservation, Observation, SeedOutcome } from '../contracts/decision.ts';
+import type {
+  BlueprintOffer,
+  LayerObservation,
+  Observation,
+  SeedOutcome,
+} from '../contracts/decision.ts';
+import type { HealthSignal } from '../contracts/health.ts';
 import { measured } from './decision-record.ts';
+import { freeSlot } from './planting.ts';
 
 /** Added to a blueprint's penalty at a layer each time it is culled there. */
 export const CULL_PENALTY = 2;
@@ -30,113 +37,139 @@ export type SiteSearch =
 
 /** The best place for one new seed, deterministic: ties go to the earlier layer, slot, offer. */
 export function findGrowthSite(o: Observation): SiteSearch {
-  const scores = gradientScores(o);
+  const { parametersLeft } = o.budget;
+  const norms = newestNorms(o.signals);
   const penalties = cullPenalties(o.outcomes);
   let best: GrowthSite | null = null;
   let slotSeen = false;
   let offerSeen = false;
   for (const layer of o.layers) {
-    const slot = layer.slots.find((s) => s.stage === 'DORMANT' && o.step >= s.embargoUntil);
+    const slot = freeSlot(layer, o.step);
     if (!slot) continue;
     slotSeen = true;
-    const gradientScore = scores.get(layer.layerId) ?? null;
-    const culled = penalties.get(layer.layerId);
-    let chosen: GrowthSite | null = null;
+    const { layerId } = layer;
+    let chosen: BlueprintOffer | null = null;
+    let penalty = 0;
     for (const offer of layer.offers) {
-      if (offer.parameters > o.budget.parametersLeft) continue;
+      if (offer.parameters > parametersLeft) continue;
       offerSeen = true;
-      const penalty = culled?.get(offer.blueprint) ?? 0;
-      if (penalty >= HARD_PENALTY) continue;
-      if (chosen && (chosen.penalty < SOFT_PENALTY || penalty >= SOFT_PENALTY)) continue;
-      chosen = {
-        layerId: layer.layerId,
-        slot: slot.slot,
-        blueprint: offer.blueprint,
-        parameters: offer.parameters,
-        gradientScore,
-        penalty,
-      };
+      const ofOffer = penalties.of(layerId, offer.blueprint);
+      if (ofOffer >= (chosen ? SOFT_PENALTY : HARD_PENALTY)) continue;
+      chosen = offer;
+      penalty = ofOffer;
+      // The first that has not failed there lately: no later one is preferred.
+      if (penalty < SOFT_PENALTY) break;
     }
-    if (chosen && (!best || isBetter(chosen, best))) best = chosen;
+    if (!chosen) continue;
+    const norm = norms(layerId);
+    const gradientScore = norm === null ? null : norm / rootOfParameters(layer);
+    if (best && !isBetter(penalty, gradientScore, best)) continue;
+    const { blueprint, parameters } = chosen;
+    best = { layerId, slot: slot.slot, blueprint, parameters, gradientScore, penalty };
   }
   if (best) return { site: best, obstacle: null };
   return { site: null, obstacle: !slotSeen ? 'no-slot' : !offerSeen ? 'no-offer' : 'penalised' };
 }
 
 /** A clean record comes before a large gradient: what failed is retried last. */
-function isBetter(a: GrowthSite, b: GrowthSite): boolean {
-  const failedA = a.penalty >= SOFT_PENALTY;
-  const failedB = b.penalty >= SOFT_PENALTY;
-  if (failedA !== failedB) return failedB;
-  if (a.gradientScore === null) return false;
-  return b.gradientScore === null || a.gradientScore > b.gradientScore;
+function isBetter(penalty: number, gradientScore: number | null, than: GrowthSite): boolean {
+  const failed = penalty >= SOFT_PENALTY;
+  const thanFailed = than.penalty >= SOFT_PENALTY;
+  if (failed !== thanFailed) return thanFailed;
+  if (gradientScore === null) return false;
+  return than.gradientScore === null || gradientScore > than.gradientScore;
 }
 
-/** Newest measured host gradient norm of each layer over the root of its parameter count. */
-function gradientScores(o: Observation): Map<string, number> {
-  const newest = new Map<string, { step: number; norm: number }>();
-  for (const signal of o.signals) {
+/** Newest measured host gradient norm of a layer; null: unmeasured. */
+function newestNorms(signals: readonly HealthSignal[]): (layerId: string) => number | null {
+  const places = new Map<string, number>();
+  const steps: number[] = [];
+  const norms: number[] = [];
+  for (const signal of signals) {
     if (signal.seedId !== null) continue;
     const norm = measured(signal.gradientNorm);
-    const known = newest.get(signal.layerId);
     if (norm === null) continue;
-    if (!known) newest.set(signal.layerId, { step: signal.step, norm });
-    else if (known.step <= signal.step) {
-      known.step = signal.step;
-      known.norm = norm;
+    const place = places.get(signal.layerId);
+    if (place === undefined) {
+      places.set(signal.layerId, steps.length);
+      steps.push(signal.step);
+      norms.push(norm);
+    } else if ((steps[place] as number) <= signal.step) {
+      steps[place] = signal.step;
+      norms[place] = norm;
     }
   }
-  const scores = new Map<string, number>();
-  for (const layer of o.layers) {
-    const norm = newest.get(layer.layerId)?.norm;
-    if (norm !== undefined) scores.set(layer.layerId, norm / rootOfParameters(layer));
-  }
-  return scores;
+  return (layerId) => norms[places.get(layerId) ?? -1] ?? null;
 }
 
 function rootOfParameters(layer: LayerObservation): number {
   return Math.sqrt(Math.max(1, layer.parameters));
 }
 
+/** What the culls of a run hold against its blueprints, each at the layer where it failed. */
+export interface CullPenalties {
+  /** 0 for what was never culled there, or long ago. */
+  of(layerId: string, blueprint: string): number;
+}
+
 /**
- * Penalties after all outcomes, oldest first, by layer and blueprint: a cull adds to its
- * blueprint's, every later outcome at the same layer halves it. Blueprints never culled are absent.
+ * Penalties after all outcomes, oldest first: a cull adds to its blueprint's at its layer, every
+ * later outcome at the same layer halves it. Linear in outcomes; layers without a cull cost a look.
  */
-export function cullPenalties(
-  outcomes: readonly SeedOutcome[],
-): Map<string, ReadonlyMap<string, number>> {
-  const layers = new Map<string, { outcomes: number; culled: Map<string, Standing> }>();
+export function cullPenalties(outcomes: readonly SeedOutcome[]): CullPenalties {
+  const layers = new Map<string, LayerRecord>();
   for (const { layerId, blueprint, outcome } of outcomes) {
     let layer = layers.get(layerId);
+    if (layer) layer.outcomes++;
+    if (outcome !== 'culled') continue;
     if (!layer) {
-      layer = { outcomes: 0, culled: new Map() };
+      // What came before the first cull halves nothing.
+      layer = { outcomes: 1, first: null, others: null };
       layers.set(layerId, layer);
     }
-    layer.outcomes++;
-    if (outcome !== 'culled') continue;
-    const rest = standingAt(layer.culled.get(blueprint), layer.outcomes);
-    layer.culled.set(blueprint, { penalty: rest + CULL_PENALTY, asOf: layer.outcomes });
-  }
-  const penalties = new Map<string, ReadonlyMap<string, number>>();
-  for (const [layerId, layer] of layers) {
-    const ofLayer = new Map<string, number>();
-    for (const [name, standing] of layer.culled) {
-      ofLayer.set(name, standingAt(standing, layer.outcomes));
+    const standing = standingOf(layer, blueprint);
+    if (standing) {
+      standing.penalty = penaltyAt(standing, layer.outcomes) + CULL_PENALTY;
+      standing.asOf = layer.outcomes;
+      continue;
     }
-    penalties.set(layerId, ofLayer);
+    const fresh = { blueprint, penalty: CULL_PENALTY, asOf: layer.outcomes };
+    if (!layer.first) layer.first = fresh;
+    else {
+      layer.others ??= new Map();
+      layer.others.set(blueprint, fresh);
+    }
   }
-  return penalties;
+  return {
+    of(layerId, blueprint) {
+      const layer = layers.get(layerId);
+      const standing = layer && standingOf(layer, blueprint);
+      return standing ? penaltyAt(standing, layer.outcomes) : 0;
+    },
+  };
+}
+
+/** The outcomes at a layer since its first cull. Most layers saw one blueprint fail, if any. */
+interface LayerRecord {
+  outcomes: number;
+  first: Standing | null;
+  others: Map<string, Standing> | null;
 }
 
 /** A penalty as it stood after that many outcomes at its layer; halving is left until asked. */
 interface Standing {
+  blueprint: string;
   penalty: number;
   asOf: number;
 }
 
-function standingAt(standing: Standing | undefined, outcomes: number): number {
-  if (!standing || outcomes - standing.asOf > 50) return 0;
-  let penalty = standing.penalty;
+function standingOf({ first, others }: LayerRecord, blueprint: string): Standing | undefined {
+  return first?.blueprint === blueprint ? first : others?.get(blueprint);
+}
+
+function penaltyAt(standing: Standing, outcomes: number): number {
+  if (outcomes - standing.asOf > 50) return 0;
+  let { penalty } = standing;
   for (let i = standing.asOf; i < outcomes; i++) penalty /= 2;
   return penalty;
 }

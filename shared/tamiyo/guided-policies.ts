@@ -119,7 +119,7 @@ function usableSites(o: Observation, found: Evidence[]): SiteScore[] | null {
       s.units > 0 &&
       s.score > 0 &&
       s.parameters <= o.budget.parametersLeft &&
-      (penalties.get(s.layerId)?.get(s.blueprint) ?? 0) < HARD_PENALTY,
+      penalties.of(s.layerId, s.blueprint) < HARD_PENALTY,
   );
 }
 

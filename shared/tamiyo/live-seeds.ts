@@ -11,6 +11,7 @@ import {
   MIN_STAGE_OBSERVATIONS,
   observationsSince,
   regressionSince,
+  riseSince,
 } from './loss-trend.ts';
 
 type Verdict = 'cull-regression' | 'cull-contribution' | 'fossilize' | 'advance' | 'wait';
@@ -22,34 +23,52 @@ export interface SeedProposal {
 }
 
 export interface LiveSeedReview {
-  /** What to do now, most urgent first. */
+  /** What to do now, most urgent first: at most as many as there was room for. */
   actions: SeedProposal[];
   /** First seed that has to wait; null when none does. */
   waiting: SeedProposal | null;
   waitingCount: number;
 }
 
-/** Looks at every slot once. */
-export function reviewLiveSeeds(o: Observation, trend: LossHistory): LiveSeedReview {
-  const culls: SeedProposal[] = [];
-  const fossils: SeedProposal[] = [];
-  const advances: SeedProposal[] = [];
+/**
+ * Looks at every slot once. A slot that is not chosen costs its judgement and no more: thousands
+ * may be live, and an answer has room for tens.
+ *
+ * @param room Most actions wanted.
+ * @param isTaken Whether something else was decided for a slot, which then needs no action.
+ */
+export function reviewLiveSeeds(
+  o: Observation,
+  trend: LossHistory,
+  room: number,
+  isTaken: (slot: SeedSlotState) => boolean,
+): LiveSeedReview {
+  const actions: SeedProposal[] = [];
+  const fossils: SeedSlotState[] = [];
+  const advances: SeedSlotState[] = [];
   let waiting: SeedProposal | null = null;
   let waitingCount = 0;
   for (const layer of o.layers) {
     for (const slot of layer.slots) {
       const verdict = judge(slot, o.settings, trend);
       if (verdict === null) continue;
-      const proposal = { slot, verdict };
       if (verdict === 'wait') {
-        waiting ??= proposal;
+        waiting ??= { slot, verdict };
         waitingCount++;
-      } else if (verdict === 'fossilize') fossils.push(proposal);
-      else if (verdict === 'advance') advances.push(proposal);
-      else culls.push(proposal);
+      } else if (verdict === 'advance') advances.push(slot);
+      else if (verdict === 'fossilize') {
+        if (fossils.length < room && !isTaken(slot)) fossils.push(slot);
+      } else if (actions.length < room && !isTaken(slot)) actions.push({ slot, verdict });
     }
   }
-  return { actions: [...culls, ...fossils, ...rotated(advances, o.step)], waiting, waitingCount };
+  for (const slot of fossils)
+    if (actions.length < room) actions.push({ slot, verdict: 'fossilize' });
+  const start = firstInTurn(advances.length, o.step);
+  for (let i = 0; i < advances.length && actions.length < room; i++) {
+    const slot = advances[(start + i) % advances.length] as SeedSlotState;
+    if (!isTaken(slot)) actions.push({ slot, verdict: 'advance' });
+  }
+  return { actions, waiting, waitingCount };
 }
 
 /** The decision a proposal stands for, with its why. */
@@ -155,14 +174,13 @@ function judge(
       if (regressed(slot, settings, trend)) return 'cull-regression';
       return alphaArrived(slot) ? 'advance' : 'wait';
     case 'HOLDING': {
-      const contribution = measured(slot.contribution);
-      if (contribution !== null && contribution >= settings.fossilizeContribution) {
-        return 'fossilize';
-      }
+      const { contribution } = slot;
+      const known = contribution !== null && Number.isFinite(contribution);
+      if (known && contribution >= settings.fossilizeContribution) return 'fossilize';
       if (regressed(slot, settings, trend)) return 'cull-regression';
+      if (!known || contribution >= 0) return 'wait';
       const settled = observationsSince(trend, slot.stageSince) >= MIN_STAGE_OBSERVATIONS;
-      const harmful = contribution !== null && contribution < 0;
-      return harmful && settled ? 'cull-contribution' : 'wait';
+      return settled ? 'cull-contribution' : 'wait';
     }
     default:
       return null;
@@ -170,8 +188,8 @@ function judge(
 }
 
 function regressed(slot: SeedSlotState, settings: HeuristicSettings, trend: LossHistory): boolean {
-  const rise = regressionSince(trend, slot.stageSince);
-  return rise !== null && rise > settings.cullRegression;
+  // What was not measured is NaN and exceeds nothing.
+  return riseSince(trend, slot.stageSince) > settings.cullRegression;
 }
 
 function waitingFor(
@@ -231,9 +249,7 @@ function percent(value: number | null): string {
   return value === null ? 'an unmeasured share' : `${show(100 * value)} %`;
 }
 
-/** Starts the list elsewhere at every step, so that a cut-off starves no seed for ever. */
-function rotated(proposals: SeedProposal[], step: number): SeedProposal[] {
-  if (proposals.length < 2) return proposals;
-  const start = (Math.imul(step, 0x9e3779b1) >>> 0) % proposals.length;
-  return [...proposals.slice(start), ...proposals.slice(0, start)];
+/** Where a list starts at this step: elsewhere at each, so that a cut-off starves no seed for ever. */
+function firstInTurn(count: number, step: number): number {
+  return count === 0 ? 0 : (Math.imul(step, 0x9e3779b1) >>> 0) % count;
 }

@@ -59,9 +59,17 @@ export function bestRecentImprovement(trend: LossHistory, patience: number): num
  * than {@link MIN_STAGE_OBSERVATIONS} after, or the newest was not measured.
  */
 export function regressionSince(trend: LossHistory, stageSince: number): number | null {
+  const rise = riseSince(trend, stageSince);
+  return Number.isNaN(rise) ? null : rise;
+}
+
+/** {@link regressionSince} with NaN for null: thousands of these are compared and thrown away. */
+export function riseSince(trend: LossHistory, stageSince: number): number {
   const { steps, losses, latestMeasured } = trend;
   const first = firstAfter(steps, stageSince);
-  if (!latestMeasured || first === 0 || losses.length - first < MIN_STAGE_OBSERVATIONS) return null;
+  if (!latestMeasured || first === 0 || losses.length - first < MIN_STAGE_OBSERVATIONS) {
+    return Number.NaN;
+  }
   const before = mean(losses, Math.max(0, first - SMOOTHING), first);
   const now = mean(losses, Math.max(first, losses.length - SMOOTHING), losses.length);
   return (now - before) / Math.max(Math.abs(before), LOSS_FLOOR);

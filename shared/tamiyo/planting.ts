@@ -1,7 +1,7 @@
 /** Where a seed could go now and when one is due: shared by the policies that plant by the clock. */
-import type { Evidence, Observation } from '../contracts/decision.ts';
+import type { Evidence, LayerObservation, Observation } from '../contracts/decision.ts';
 import type { PolicyKind, PolicyOf } from '../contracts/policy.ts';
-import type { SeedStage } from '../contracts/seed.ts';
+import type { SeedSlotState, SeedStage } from '../contracts/seed.ts';
 import { evidence } from './decision-record.ts';
 
 const LIVE: ReadonlySet<SeedStage> = new Set(['LOADING', 'TRAINING', 'BLENDING', 'HOLDING']);
@@ -24,11 +24,19 @@ export function policyOf<K extends PolicyKind>(o: Observation, kind: K): PolicyO
   return o.policy as PolicyOf<K>;
 }
 
+/** First slot of a layer that is dormant and off embargo at `step`; null: all are in use. */
+export function freeSlot({ slots }: LayerObservation, step: number): SeedSlotState | null {
+  for (const slot of slots) {
+    if (slot.stage === 'DORMANT' && step >= slot.embargoUntil) return slot;
+  }
+  return null;
+}
+
 /** First free slot of each layer with each offer within the budget, in order of layer and offer. */
 export function plantingChoices(o: Observation): PlantingChoice[] {
   const choices: PlantingChoice[] = [];
   for (const layer of o.layers) {
-    const slot = layer.slots.find((s) => s.stage === 'DORMANT' && o.step >= s.embargoUntil);
+    const slot = freeSlot(layer, o.step);
     if (!slot) continue;
     for (const { blueprint, parameters } of layer.offers) {
       if (parameters > o.budget.parametersLeft) continue;
@@ -41,7 +49,8 @@ export function plantingChoices(o: Observation): PlantingChoice[] {
 /** Seeds germinated so far. */
 export function germinatedCount(o: Observation): number {
   if (o.germinated !== undefined) return o.germinated;
-  const live = o.layers.flatMap((l) => l.slots).filter((s) => LIVE.has(s.stage)).length;
+  let live = 0;
+  for (const { slots } of o.layers) for (const { stage } of slots) if (LIVE.has(stage)) live++;
   return o.outcomes.length + live;
 }
 

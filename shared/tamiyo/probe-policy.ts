@@ -21,7 +21,7 @@ export function probeCandidates(o: Observation): PlantingChoice[] {
   const penalties = cullPenalties(o.outcomes);
   const ranks = new Map<string, number>();
   const ranked = plantingChoices(o)
-    .filter((c) => (penalties.get(c.layerId)?.get(c.blueprint) ?? 0) < HARD_PENALTY)
+    .filter((c) => penalties.of(c.layerId, c.blueprint) < HARD_PENALTY)
     .map((choice, index) => {
       const rank = ranks.get(choice.layerId) ?? 0;
       ranks.set(choice.layerId, rank + 1);

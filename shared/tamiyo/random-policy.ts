@@ -96,9 +96,10 @@ function randomCulls(o: Observation, cullRate: number, random: RandomStream): De
     for (const slot of layer.slots) {
       const { stage } = slot;
       if (stage !== 'TRAINING' && stage !== 'BLENDING' && stage !== 'HOLDING') continue;
-      const draw = evidence('draw', random.uniform(), '<', cullRate);
+      // Every live seed takes a draw, so that a cull changes no other's.
+      const draw = random.uniform();
       // At most half of an answer: the rest is needed for the care of the other seeds.
-      if (!draw.holds || drafts.length >= 16) continue;
+      if (draw >= cullRate || drafts.length >= 16) continue;
       drafts.push({
         step: o.step,
         action: 'cull',
@@ -107,7 +108,7 @@ function randomCulls(o: Observation, cullRate: number, random: RandomStream): De
         blueprint: slot.blueprint,
         rule: 'random-cull',
         reason: `Seed ${slot.seedId} of ${layer.layerId} goes: the draw fell below ${show(cullRate)}`,
-        evidence: [draw],
+        evidence: [evidence('draw', draw, '<', cullRate)],
         confidence: 0.5,
         urgency: 0.5,
       });

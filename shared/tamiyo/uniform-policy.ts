@@ -2,16 +2,16 @@
  * Uniform growth: a number of seeds at evenly spaced steps, layer after layer, whatever the run
  * looks like. The control that says whether *when and where* were worth deciding.
  */
-import type { Evidence, Observation } from '../contracts/decision.ts';
+import type { Evidence, LayerObservation, Observation } from '../contracts/decision.ts';
 import type { PolicyOf } from '../contracts/policy.ts';
 import { evidence, fact } from './decision-record.ts';
 import { type GrowthProposal, growingPolicy, waitDraft } from './growth-answer.ts';
 import {
   checkRoom,
   effectStep,
+  freeSlot,
   germinatedCount,
   type PlantingChoice,
-  plantingChoices,
   policyOf,
 } from './planting.ts';
 
@@ -81,14 +81,16 @@ function choiceInTurn(
   turn: number,
   blueprint: string | undefined,
 ): PlantingChoice | null {
-  const choices = plantingChoices(o).filter(
-    (c) => blueprint === undefined || c.blueprint === blueprint,
-  );
-  const order = o.layers.map((layer) => layer.layerId);
-  for (let i = 0; i < order.length; i++) {
-    const layerId = order[(turn + i) % order.length];
-    const choice = choices.find((c) => c.layerId === layerId);
-    if (choice) return choice;
+  const { layers, step, budget } = o;
+  for (let i = 0; i < layers.length; i++) {
+    const layer = layers[(turn + i) % layers.length] as LayerObservation;
+    const slot = freeSlot(layer, step);
+    const offer = layer.offers.find(
+      (f) =>
+        f.parameters <= budget.parametersLeft &&
+        (blueprint === undefined || f.blueprint === blueprint),
+    );
+    if (slot && offer) return { layerId: layer.layerId, slot: slot.slot, ...offer };
   }
   return null;
 }
