@@ -1,7 +1,8 @@
 /**
  * What a decision costs: every policy that decides from an observation, over 1,000 layers of four
- * slots, in process and with everything measured that it may ask for. Two looks: one at which the
- * run has stopped to learn and every layer has room, one at which every slot is in use.
+ * slots, in process and with everything measured that it may ask for. Three looks of a run that has
+ * stopped to learn: every slot is free; three of four are in use, and one more seed may be planted;
+ * every slot is in use.
  */
 import type { Observation } from '#shared/contracts/decision.ts';
 import type { HealthSignal } from '#shared/contracts/health.ts';
@@ -12,13 +13,29 @@ import { POLICIES } from '#shared/tamiyo/create-policy.ts';
 
 export const LAYERS = 1000;
 export const SLOTS = 4;
+/** The slot that is free where one in four is. */
+const FREE = 3;
 const BLUEPRINTS = ['residual-mlp-16', 'widen-8', 'widen-16', 'widen-32', 'low-rank-4', 'norm'];
+/** Decisions before those that count: code is compiled and memory found. */
 const WARM_UP = 200;
+/** Most milliseconds for the heuristic, one decision in a hundred left out. */
+const HEURISTIC_BAR = 1;
+
+const LOOKS = {
+  room: 'all slots free',
+  part: 'one in four free',
+  full: 'all slots in use',
+} as const;
+type Look = keyof typeof LOOKS;
+const LOOK_NAMES = Object.keys(LOOKS) as Look[];
 
 export interface PolicyResult {
   policy: PolicyKind;
-  look: 'room' | 'full';
-  /** Milliseconds of one decision, from observation to decisions with their ids. */
+  look: Look;
+  /** Milliseconds of the first decision of all, from observation to decisions with their ids. */
+  first: number;
+  /** Milliseconds of those after the warm-up. */
+  mean: number;
   p50: number;
   p99: number;
   worst: number;
@@ -29,7 +46,9 @@ export interface PolicyReport {
   type: 'bench.policies';
   layers: number;
   slots: number;
+  /** Decisions counted, and those before them. */
   samples: number;
+  warmUp: number;
   policies: PolicyResult[];
 }
 
@@ -58,19 +77,22 @@ export async function measurePolicies(
   warmUp = WARM_UP,
 ): Promise<PolicyReport> {
   const policies: PolicyResult[] = [];
-  for (const look of ['room', 'full'] as const) {
+  for (const look of LOOK_NAMES) {
     for (const spec of SPECS) {
       if (stop.aborted) break;
       const seen = observation(spec, look);
       const policy = POLICIES[spec.kind];
       const times: number[] = [];
       let decisions = 0;
+      let first: number | null = null;
       for (let i = -warmUp; i < samples; i++) {
         // Another step each time: what follows from the step is not the same work again and again.
         const o = { ...seen, step: seen.step + 50 * (i + warmUp) };
         const start = performance.now();
         const answer = await policy.decide(o);
-        if (i >= 0) times.push(performance.now() - start);
+        const took = performance.now() - start;
+        first ??= took;
+        if (i >= 0) times.push(took);
         decisions = answer.length;
       }
       times.sort((a, b) => a - b);
@@ -80,6 +102,8 @@ export async function measurePolicies(
         ...{
           policy: spec.kind,
           look,
+          first: first ?? Number.NaN,
+          mean: times.reduce((sum, t) => sum + t, 0) / times.length,
           p50: at(0.5),
           p99: at(0.99),
           worst: times.at(-1)!,
@@ -88,27 +112,32 @@ export async function measurePolicies(
       });
     }
   }
-  return { type: 'bench.policies', layers: LAYERS, slots: SLOTS, samples, policies };
+  return { type: 'bench.policies', layers: LAYERS, slots: SLOTS, samples, warmUp, policies };
 }
 
-/** What is asked, for each policy: with room to grow, then without. */
+/** What is asked, for each policy, at each look in turn. */
 export function benchObservations(): Observation[] {
-  return (['room', 'full'] as const).flatMap((look) => SPECS.map((s) => observation(s, look)));
+  return LOOK_NAMES.flatMap((look) => SPECS.map((s) => observation(s, look)));
 }
 
 export function policyText(report: PolicyReport): string {
-  const rows = report.policies.map((p) => [
+  const { layers, policies, samples, slots, warmUp } = report;
+  const rows = policies.map((p) => [
     p.policy,
-    p.look === 'room' ? 'plateau, slots free' : 'all slots in use',
-    ...[p.p50, p.p99, p.worst].map((ms) => ms.toFixed(3)),
+    LOOKS[p.look],
+    ...[p.first, p.mean, p.p50].map((ms) => ms.toFixed(3)),
+    p.policy === 'heuristic' && !(p.p99 < HEURISTIC_BAR)
+      ? `${p.p99.toFixed(3)} (BEHIND)`
+      : p.p99.toFixed(3),
+    p.worst.toFixed(3),
     String(p.decisions),
   ]);
-  const head = ['policy', 'look', 'p50 ms', 'p99 ms', 'worst ms', 'decisions'];
+  const head = ['policy', 'look', 'first ms', 'mean', 'p50', 'p99', 'worst', 'decisions'];
   const widths = head.map((h, i) => Math.max(h.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>
     `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(' | ')} |`;
   return [
-    `One decision over ${report.layers} layers of ${report.slots} slots, ${report.samples} samples each`,
+    `One decision over ${layers} layers of ${slots} slots: ${samples} of each kind, after ${warmUp} that do not count; "first ms" is the first of those.`,
     '',
     line(head),
     line(widths.map((w) => '-'.repeat(w))),
@@ -116,15 +145,30 @@ export function policyText(report: PolicyReport): string {
   ].join('\n');
 }
 
-const worlds = new Map<PolicyResult['look'], Observation>();
+/** The part of docs/benchmarks.md that this benchmark writes. */
+export const POLICIES_HEADING = '## Decisions';
 
-function observation(policy: PolicySpec, look: PolicyResult['look']): Observation {
+/** That part, with its heading. */
+export function policySection(
+  report: PolicyReport,
+  { command, date, machine }: Record<'command' | 'date' | 'machine', string>,
+): string {
+  return [
+    POLICIES_HEADING,
+    `Written by \`${command}\` on ${date}, on ${machine}. In process, without a server and without an adapter. BEHIND marks a p99 of the heuristic that is not under ${HEURISTIC_BAR} ms.`,
+    policyText(report),
+  ].join('\n\n');
+}
+
+const worlds = new Map<Look, Observation>();
+
+function observation(policy: PolicySpec, look: Look): Observation {
   const world = worlds.get(look) ?? makeWorld(look);
   worlds.set(look, world);
   return { ...world, policy, settings: heuristicSettingsOf(policy) };
 }
 
-function makeWorld(look: PolicyResult['look']): Observation {
+function makeWorld(look: Look): Observation {
   const layers = Array.from({ length: LAYERS }, (_, i) => ({
     ...{ layerId: `fc${i}`, kind: 'linear' as const, inFeatures: 64, outFeatures: 64 },
     parameters: 4160,
@@ -155,35 +199,39 @@ function makeWorld(look: PolicyResult['look']): Observation {
       ...{ outcome: i % 3 === 0 ? ('culled' as const) : ('fossilized' as const) },
       ...{ step: 10 * i, contribution: 0.01 },
     })),
-    budget: { parametersLeft: 1_000_000, concurrentLeft: look === 'room' ? 4 : 0, seedsLeft: 200 },
+    budget: { parametersLeft: 1_000_000, concurrentLeft: look === 'full' ? 0 : 4, seedsLeft: 200 },
     ...{ blendMode: 'add', settings: heuristicSettingsOf(SPECS[0]!) },
     ...{ intervalSteps: 50, germinated: 0 },
     siteScores: layers.map(({ layerId }, i) => ({
-      ...{ layerId, slot: 0, blueprint: 'widen-8', parameters: 400, units: 8, score: 1 + (i % 17) },
+      ...{
+        layerId,
+        slot: FREE,
+        blueprint: 'widen-8',
+        parameters: 400,
+        units: 8,
+        score: 1 + (i % 17),
+      },
       ...{ bottleneck: 0.5, amplitude: i < 3 ? 1 : null, lossBefore: 0.5, lossAfter: 0.4 },
       obstacle: null,
     })),
     trials: Array.from({ length: 16 }, (_, i) => ({
-      ...{ layerId: `fc${i}`, slot: 0, blueprint: 'widen-8', parameters: 400, steps: 30 },
+      ...{ layerId: `fc${i}`, slot: FREE, blueprint: 'widen-8', parameters: 400, steps: 30 },
       ...{ loss: 0.5 - 0.001 * i, controlLoss: 0.5, rounds: 1 + (i % 4) },
     })),
     knowledge: { ...EMPTY_KNOWLEDGE, arms },
   };
 }
 
-function slot(
-  layerId: string,
-  index: number,
-  look: PolicyResult['look'],
-  layer: number,
-): SeedSlotState {
+function slot(layerId: string, index: number, look: Look, layer: number): SeedSlotState {
   const stage = (['TRAINING', 'BLENDING', 'HOLDING', 'HOLDING'] as const)[index % SLOTS]!;
-  const isFree = look === 'room';
+  const isFree = look === 'room' || (look === 'part' && index === FREE);
   return {
     ...{ layerId, slot: index, stage: isFree ? 'DORMANT' : stage },
     seedId: isFree ? null : `s${layer}-${index}`,
     ...{ blueprint: isFree ? null : 'widen-8', blendMode: isFree ? null : 'add' },
-    ...{ alpha: isFree ? 0 : 0.5, alphaTarget: isFree ? 0 : 1, stageSince: 99_000 },
+    ...{ alpha: isFree ? 0 : 0.5, alphaTarget: isFree ? 0 : 1 },
+    // Anywhere in the history: what is found for one seed does not do for the next.
+    stageSince: isFree ? 0 : 75_000 + 50 * ((37 * layer + 101 * index) % 480),
     ...{ parameters: isFree ? 0 : 400, contribution: isFree ? null : 0.01 * ((layer % 5) - 2) },
     ...{ gradientRatio: isFree ? null : 0.5, embargoUntil: 0, faults: 0 },
   };

@@ -91,9 +91,10 @@ export function profileTable(reports: readonly ProfileReport[]): string {
   return [line(head), `| ${rule.join(' | ')} |`, ...rows.map(line)].join('\n');
 }
 
-const HEADING = '## Server';
-
 /** The part of docs/benchmarks.md that the server's benchmark writes. */
+export const SERVER_HEADING = '## Server';
+
+/** That part, with its heading. */
 export function serverSection(
   reports: readonly ProfileReport[],
   {
@@ -106,7 +107,7 @@ export function serverSection(
   },
 ): string {
   return [
-    HEADING,
+    SERVER_HEADING,
     `Written by \`${command}\` on ${date}: ${seconds} s of load, on ${machine}. The server, its engines and the client that loads them share the machine. Times of the load run from when a request was due, after two seconds that are shown apart: connections open and code is compiled. BEHIND marks what misses its goal.`,
     profileTable(reports.filter(({ figures }) => figures.length > 0)),
     ...reports.flatMap(({ profile, missing }) =>
@@ -114,27 +115,4 @@ export function serverSection(
     ),
     'The load is reads of runs, blueprints and jobs, and one write in four: events of 16 runs, and blobs of 4 KiB. The queue is claim and result of jobs without work. No cache can reach 95 % on the trace that draws from 400 kernels with chances 1/rank and has room for 100: the hundred most wanted are 79 % of it. What a warm cache could have had leaves out the first request of each kernel.',
   ].join('\n\n');
-}
-
-/** A page with its part about the server set, or added at its end. */
-export function withServerSection(page: string, section: string): string {
-  const { before, after } = splitPage(page);
-  return `${[before, section, after].filter((part) => part !== '').join('\n\n')}\n`;
-}
-
-/** The part about the server that a page has; null: none. */
-export function serverSectionOf(page: string): string | null {
-  return splitPage(page).section;
-}
-
-function splitPage(page: string) {
-  const at = page.search(new RegExp(`^${HEADING}$`, 'm'));
-  if (at < 0) return { before: page.trimEnd(), section: null, after: '' };
-  const next = page.slice(at + 1).search(/^## /m);
-  const end = next < 0 ? page.length : at + 1 + next;
-  return {
-    before: page.slice(0, at).trimEnd(),
-    section: page.slice(at, end).trimEnd(),
-    after: page.slice(end).trimEnd(),
-  };
 }

@@ -2,13 +2,21 @@
 import { InputError, NoAdapterError } from '#shared/base/errors.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { createGpuBackend, type GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
-import { measurePolicies, type PolicyReport, policyText } from '../bench/policies.ts';
+import { sectionOf, withSection } from '../bench/page-section.ts';
+import {
+  measurePolicies,
+  POLICIES_HEADING,
+  type PolicyReport,
+  policySection,
+  policyText,
+} from '../bench/policies.ts';
 import { markdownReport, type PeerTable, terminalReport } from '../bench/report.ts';
-import { serverSectionOf, withServerSection } from '../bench/server-figures.ts';
+import { SERVER_HEADING } from '../bench/server-figures.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
 import { inBrowser } from './in-browser.ts';
+import { machineName, readPage } from './server-bench.ts';
 
 /** Measured by itself: what decisions cost, on the processor alone. */
 const POLICIES_NAME = 'policies';
@@ -98,7 +106,8 @@ async function measureInBrowser(
 }
 
 /**
- * Times decisions of every policy; null: something else was asked for.
+ * Times decisions of every policy, with `write` into the page as well; null: something else was
+ * asked for.
  *
  * @throws {InputError} Names or options that have no use with it.
  */
@@ -113,12 +122,29 @@ export async function runPolicyBench(
       'Cannot measure policies beside workloads: they need no adapter, type "npx esper bench policies"',
     );
   }
-  if (write !== null || peers !== null || browser || profile) {
-    throw new InputError('Cannot measure policies that way: they take no option but --samples');
+  if (peers !== null || browser || profile) {
+    throw new InputError(
+      'Cannot measure policies that way: they take no option but --samples and --write',
+    );
   }
+  // Unreadable pages are told before anything is measured.
+  const page = write === null ? null : await readPage(write);
   note('measuring decisions of every policy');
   const report = await measurePolicies(DECISIONS_PER_SAMPLE * samples, stop);
-  return { reports: [report], text: policyText(report) };
+  const text = policyText(report);
+  if (write === null || page === null) return { reports: [report], text };
+  if (stop.aborted) {
+    note(`stopped: ${write} is left as it was`);
+    return { reports: [report], text };
+  }
+  const section = policySection(report, {
+    command: `npx esper bench policies --write ${write}`,
+    date: new Date().toISOString().slice(0, 10),
+    machine: machineName(),
+  });
+  await Deno.writeTextFile(write, withSection(page, POLICIES_HEADING, section));
+  note(`written to ${write}`);
+  return { reports: [report], text };
 }
 
 /**
@@ -146,10 +172,14 @@ export async function runBench(
       ...(peers ? ['--peers FILE'] : []),
     ];
     const command = ['npx esper bench --write', options.write, ...flags].join(' ');
-    // The part that "esper bench server" writes stays as it is.
-    const server = serverSectionOf(await Deno.readTextFile(options.write).catch(() => ''));
-    const page = markdownReport(reports, command, peers);
-    await Deno.writeTextFile(options.write, server ? withServerSection(page, server) : page);
+    // The parts that "esper bench policies" and "esper bench server" write stay as they are.
+    const before = await Deno.readTextFile(options.write).catch(() => '');
+    let page = markdownReport(reports, command, peers);
+    for (const heading of [POLICIES_HEADING, SERVER_HEADING]) {
+      const kept = sectionOf(before, heading);
+      if (kept) page = withSection(page, heading, kept);
+    }
+    await Deno.writeTextFile(options.write, page);
     note(`written to ${options.write}`);
   }
   return { reports, text: terminalReport(reports) };

@@ -184,7 +184,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       'Examples:',
       '  npx esper bench mlp_s cnn',
       '  npx esper bench mlp_s --profile',
-      '  npx esper bench policies    (what a decision costs; needs no adapter)',
+      '  npx esper bench policies    (what a decision costs; needs no adapter; takes --write)',
       '  npx esper bench --browser --write docs/benchmarks.md',
       '  npx esper bench server      (the profile of ESPER_PROFILE; --samples: seconds of load)',
       '  npx esper bench server --write docs/benchmarks.md   (both profiles; as root)',

@@ -2,12 +2,13 @@
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '#shared/base/errors.ts';
+import { withSection } from '../bench/page-section.ts';
 import { benchServer } from '../bench/server.ts';
 import {
   type ProfileReport,
   profileTable,
+  SERVER_HEADING,
   serverSection,
-  withServerSection,
 } from '../bench/server-figures.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
 import { serverPermissions } from './server-permissions.mjs';
@@ -36,10 +37,7 @@ export async function runServerBench(
     return { reports: [report], text: profileTable([report]) };
   }
   // Unreadable pages are told before anything is measured.
-  const page = await Deno.readTextFile(write).catch((error: unknown) => {
-    if (error instanceof Deno.errors.NotFound) return '# Benchmarks\n';
-    throw new InputError(`Cannot read "${write}": name a Markdown page`);
-  });
+  const page = await readPage(write);
   const reports = [await measure('embedded', samples, note, stop)];
   if (!stop.aborted) reports.push(await measureProduction(samples, note, stop));
   if (stop.aborted) {
@@ -50,12 +48,29 @@ export async function runServerBench(
   const section = serverSection(reports, {
     command: `npx esper bench server --samples ${samples} --write ${write}`,
     date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`,
+    machine: machineName(),
     seconds: samples,
   });
-  await Deno.writeTextFile(write, withServerSection(page, section));
+  await Deno.writeTextFile(write, withSection(page, SERVER_HEADING, section));
   note(`written to ${write}`);
   return { reports, text: section };
+}
+
+/** Number and kind of the processor's cores. */
+export function machineName(): string {
+  return `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
+}
+
+/**
+ * The page that a part is written to; one that is not there yet is a heading.
+ *
+ * @throws {InputError} There is something else, or it may not be read.
+ */
+export async function readPage(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error: unknown) => {
+    if (error instanceof Deno.errors.NotFound) return '# Benchmarks\n';
+    throw new InputError(`Cannot read "${path}": name a Markdown page`);
+  });
 }
 
 async function measure(

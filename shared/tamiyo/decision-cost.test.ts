@@ -22,6 +22,7 @@ import { lossHistory } from './loss-trend.ts';
 
 const number = (max: number) =>
   fc.option(fc.double({ min: -max, max, noNaN: true }), { nil: null, freq: 4 });
+const norm = fc.option(fc.double({ min: 0, max: 10, noNaN: true }), { nil: null, freq: 4 });
 const blueprint = fc.constantFrom('a', 'b', 'c', 'd');
 const slots = fc.record({
   stage: fc.constantFrom(...SEED_STAGES, 'TRAINING' as const, 'DORMANT' as const),
@@ -49,10 +50,9 @@ const observations: fc.Arbitrary<Observation> = fc
       // Often more live seeds than an answer has room for.
       fc.array(layerWith(4), { minLength: 16, maxLength: 24 }),
     ),
-    signals: fc.array(
-      fc.tuple(fc.nat(25), number(10), fc.constantFrom(900, 950, 1000), fc.boolean()),
-      { maxLength: 60 },
-    ),
+    signals: fc.array(fc.tuple(fc.nat(25), norm, fc.constantFrom(900, 950, 1000), fc.boolean()), {
+      maxLength: 60,
+    }),
     outcomes: fc.array(
       fc.tuple(fc.nat(12), blueprint, fc.constantFrom('culled' as const, 'fossilized' as const)),
       { maxLength: 60 },

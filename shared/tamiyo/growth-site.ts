@@ -10,7 +10,6 @@ import type {
   SeedOutcome,
 } from '../contracts/decision.ts';
 import type { HealthSignal } from '../contracts/health.ts';
-import { measured } from './decision-record.ts';
 import { freeSlot } from './planting.ts';
 
 /** Added to a blueprint's penalty at a layer each time it is culled there. */
@@ -37,38 +36,52 @@ export type SiteSearch =
 
 /** The best place for one new seed, deterministic: ties go to the earlier layer, slot, offer. */
 export function findGrowthSite(o: Observation): SiteSearch {
-  const { parametersLeft } = o.budget;
-  const norms = newestNorms(o.signals);
-  const penalties = cullPenalties(o.outcomes);
-  let best: GrowthSite | null = null;
-  let slotSeen = false;
-  let offerSeen = false;
-  for (const layer of o.layers) {
-    const slot = freeSlot(layer, o.step);
-    if (!slot) continue;
-    slotSeen = true;
-    const { layerId } = layer;
-    let chosen: BlueprintOffer | null = null;
-    let penalty = 0;
-    for (const offer of layer.offers) {
-      if (offer.parameters > parametersLeft) continue;
-      offerSeen = true;
-      const ofOffer = penalties.of(layerId, offer.blueprint);
-      if (ofOffer >= (chosen ? SOFT_PENALTY : HARD_PENALTY)) continue;
-      chosen = offer;
-      penalty = ofOffer;
-      // The first that has not failed there lately: no later one is preferred.
-      if (penalty < SOFT_PENALTY) break;
-    }
-    if (!chosen) continue;
-    const norm = norms(layerId);
-    const gradientScore = norm === null ? null : norm / rootOfParameters(layer);
-    if (best && !isBetter(penalty, gradientScore, best)) continue;
-    const { blueprint, parameters } = chosen;
-    best = { layerId, slot: slot.slot, blueprint, parameters, gradientScore, penalty };
-  }
+  const look: SiteLook = {
+    ...{ step: o.step, parametersLeft: o.budget.parametersLeft },
+    norms: new NewestNorms(o.signals),
+    penalties: cullPenalties(o.outcomes),
+    ...{ best: null, slotSeen: false, offerSeen: false },
+  };
+  for (const layer of o.layers) lookAtLayer(look, layer);
+  const { best, offerSeen, slotSeen } = look;
   if (best) return { site: best, obstacle: null };
   return { site: null, obstacle: !slotSeen ? 'no-slot' : !offerSeen ? 'no-offer' : 'penalised' };
+}
+
+/** What a search has found by a layer. */
+interface SiteLook {
+  readonly step: number;
+  readonly parametersLeft: number;
+  readonly norms: NewestNorms;
+  readonly penalties: CullPenalties;
+  best: GrowthSite | null;
+  slotSeen: boolean;
+  offerSeen: boolean;
+}
+
+function lookAtLayer(look: SiteLook, layer: LayerObservation): void {
+  const slot = freeSlot(layer, look.step);
+  if (!slot) return;
+  look.slotSeen = true;
+  const { layerId } = layer;
+  let chosen: BlueprintOffer | null = null;
+  let penalty = 0;
+  for (const offer of layer.offers) {
+    if (offer.parameters > look.parametersLeft) continue;
+    look.offerSeen = true;
+    const ofOffer = look.penalties.of(layerId, offer.blueprint);
+    if (ofOffer >= (chosen ? SOFT_PENALTY : HARD_PENALTY)) continue;
+    chosen = offer;
+    penalty = ofOffer;
+    // The first that has not failed there lately: no later one is preferred.
+    if (penalty < SOFT_PENALTY) break;
+  }
+  if (!chosen) return;
+  const norm = look.norms.of(layerId);
+  const gradientScore = norm === null ? null : norm / rootOfParameters(layer);
+  if (look.best && !isBetter(penalty, gradientScore, look.best)) return;
+  const { blueprint, parameters } = chosen;
+  look.best = { layerId, slot: slot.slot, blueprint, parameters, gradientScore, penalty };
 }
 
 /** A clean record comes before a large gradient: what failed is retried last. */
@@ -80,36 +93,38 @@ function isBetter(penalty: number, gradientScore: number | null, than: GrowthSit
   return than.gradientScore === null || gradientScore > than.gradientScore;
 }
 
-/** Newest measured host gradient norm of a layer; null: unmeasured. */
-function newestNorms(signals: readonly HealthSignal[]): (layerId: string) => number | null {
-  const places = new Map<string, number>();
-  const steps: number[] = [];
-  const norms: number[] = [];
-  for (const signal of signals) {
-    if (signal.seedId !== null) continue;
-    const norm = measured(signal.gradientNorm);
-    if (norm === null) continue;
-    const place = places.get(signal.layerId);
+/** Newest measured host gradient norm of each layer. */
+class NewestNorms {
+  #places = new Map<string, number>();
+  #steps: number[] = [];
+  #norms: number[] = [];
+
+  constructor(signals: readonly HealthSignal[]) {
+    for (const signal of signals) this.#add(signal);
+  }
+
+  /** Null: unmeasured. */
+  of(layerId: string): number | null {
+    const place = this.#places.get(layerId);
+    return place === undefined ? null : (this.#norms[place] as number);
+  }
+
+  #add({ gradientNorm, layerId, seedId, step }: HealthSignal): void {
+    if (seedId !== null || gradientNorm === null || !Number.isFinite(gradientNorm)) return;
+    const place = this.#places.get(layerId);
     if (place === undefined) {
-      places.set(signal.layerId, steps.length);
-      steps.push(signal.step);
-      norms.push(norm);
-    } else if ((steps[place] as number) <= signal.step) {
-      steps[place] = signal.step;
-      norms[place] = norm;
+      this.#places.set(layerId, this.#steps.length);
+      this.#steps.push(step);
+      this.#norms.push(gradientNorm);
+    } else if ((this.#steps[place] as number) <= step) {
+      this.#steps[place] = step;
+      this.#norms[place] = gradientNorm;
     }
   }
-  return (layerId) => norms[places.get(layerId) ?? -1] ?? null;
 }
 
 function rootOfParameters(layer: LayerObservation): number {
   return Math.sqrt(Math.max(1, layer.parameters));
-}
-
-/** What the culls of a run hold against its blueprints, each at the layer where it failed. */
-export interface CullPenalties {
-  /** 0 for what was never culled there, or long ago. */
-  of(layerId: string, blueprint: string): number;
 }
 
 /**
@@ -117,21 +132,36 @@ export interface CullPenalties {
  * later outcome at the same layer halves it. Linear in outcomes; layers without a cull cost a look.
  */
 export function cullPenalties(outcomes: readonly SeedOutcome[]): CullPenalties {
-  const layers = new Map<string, LayerRecord>();
-  for (const { layerId, blueprint, outcome } of outcomes) {
-    let layer = layers.get(layerId);
+  const penalties = new CullPenalties();
+  for (const outcome of outcomes) penalties.add(outcome);
+  return penalties;
+}
+
+/** What the culls of a run hold against its blueprints, each at the layer where it failed. */
+export class CullPenalties {
+  #layers = new Map<string, LayerRecord>();
+
+  /** 0 for what was never culled there, or long ago. */
+  of(layerId: string, blueprint: string): number {
+    const layer = this.#layers.get(layerId);
+    const standing = layer && standingOf(layer, blueprint);
+    return standing ? penaltyAt(standing, layer.outcomes) : 0;
+  }
+
+  add({ blueprint, layerId, outcome }: SeedOutcome): void {
+    let layer = this.#layers.get(layerId);
     if (layer) layer.outcomes++;
-    if (outcome !== 'culled') continue;
+    if (outcome !== 'culled') return;
     if (!layer) {
       // What came before the first cull halves nothing.
       layer = { outcomes: 1, first: null, others: null };
-      layers.set(layerId, layer);
+      this.#layers.set(layerId, layer);
     }
     const standing = standingOf(layer, blueprint);
     if (standing) {
       standing.penalty = penaltyAt(standing, layer.outcomes) + CULL_PENALTY;
       standing.asOf = layer.outcomes;
-      continue;
+      return;
     }
     const fresh = { blueprint, penalty: CULL_PENALTY, asOf: layer.outcomes };
     if (!layer.first) layer.first = fresh;
@@ -140,13 +170,6 @@ export function cullPenalties(outcomes: readonly SeedOutcome[]): CullPenalties {
       layer.others.set(blueprint, fresh);
     }
   }
-  return {
-    of(layerId, blueprint) {
-      const layer = layers.get(layerId);
-      const standing = layer && standingOf(layer, blueprint);
-      return standing ? penaltyAt(standing, layer.outcomes) : 0;
-    },
-  };
 }
 
 /** The outcomes at a layer since its first cull. Most layers saw one blueprint fail, if any. */

@@ -43,32 +43,50 @@ export function reviewLiveSeeds(
   room: number,
   isTaken: (slot: SeedSlotState) => boolean,
 ): LiveSeedReview {
-  const actions: SeedProposal[] = [];
-  const fossils: SeedSlotState[] = [];
-  const advances: SeedSlotState[] = [];
-  let waiting: SeedProposal | null = null;
-  let waitingCount = 0;
+  const sorted: SortedSeeds = {
+    ...{ culls: [], fossils: [], advances: [], waiting: null, waitingCount: 0 },
+  };
   for (const layer of o.layers) {
-    for (const slot of layer.slots) {
-      const verdict = judge(slot, o.settings, trend);
-      if (verdict === null) continue;
-      if (verdict === 'wait') {
-        waiting ??= { slot, verdict };
-        waitingCount++;
-      } else if (verdict === 'advance') advances.push(slot);
-      else if (verdict === 'fossilize') {
-        if (fossils.length < room && !isTaken(slot)) fossils.push(slot);
-      } else if (actions.length < room && !isTaken(slot)) actions.push({ slot, verdict });
-    }
+    for (const slot of layer.slots) sortSeed(sorted, slot, o.settings, trend, room, isTaken);
   }
-  for (const slot of fossils)
+  const { culls: actions, fossils, advances, waiting, waitingCount } = sorted;
+  for (const slot of fossils) {
     if (actions.length < room) actions.push({ slot, verdict: 'fossilize' });
+  }
   const start = firstInTurn(advances.length, o.step);
   for (let i = 0; i < advances.length && actions.length < room; i++) {
     const slot = advances[(start + i) % advances.length] as SeedSlotState;
     if (!isTaken(slot)) actions.push({ slot, verdict: 'advance' });
   }
   return { actions, waiting, waitingCount };
+}
+
+interface SortedSeeds {
+  culls: SeedProposal[];
+  fossils: SeedSlotState[];
+  advances: SeedSlotState[];
+  waiting: SeedProposal | null;
+  waitingCount: number;
+}
+
+function sortSeed(
+  sorted: SortedSeeds,
+  slot: SeedSlotState,
+  settings: HeuristicSettings,
+  trend: LossHistory,
+  room: number,
+  isTaken: (slot: SeedSlotState) => boolean,
+): void {
+  const verdict = judge(slot, settings, trend);
+  if (verdict === null) return;
+  const { advances, culls, fossils } = sorted;
+  if (verdict === 'wait') {
+    sorted.waiting ??= { slot, verdict };
+    sorted.waitingCount++;
+  } else if (verdict === 'advance') advances.push(slot);
+  else if (verdict === 'fossilize') {
+    if (fossils.length < room && !isTaken(slot)) fossils.push(slot);
+  } else if (culls.length < room && !isTaken(slot)) culls.push({ slot, verdict });
 }
 
 /** The decision a proposal stands for, with its why. */
