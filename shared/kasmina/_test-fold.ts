@@ -91,6 +91,12 @@ export function committed(
   };
 }
 
+/** A tensor of one replica whose values are `from`, `from` + 1, and so on. */
+export function ascending(shape: number[], from: number) {
+  const data = Float32Array.from({ length: numel(shape) }, (_, i) => from + i);
+  return { shape: [1, ...shape], data };
+}
+
 /** Ops and shapes of a training step with Adam, without names. */
 export function stepOf({ replicas }: Network, topology: Topology): string[] {
   const training = trainingGraph(
