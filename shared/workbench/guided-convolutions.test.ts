@@ -1,14 +1,11 @@
 /** GradMaxOpt, and TINY on convolutions, in runs and against sums in float64. */
 import { describe, expect, it } from 'vitest';
-import { libraryBlueprint } from '../blueprints/library.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { tiny } from '../tamiyo/tiny.ts';
 import { follow, openTiny, runTiny, type TinyInput, tinyExperiment } from '../tolaria/_test-run.ts';
-import { candidateLosses } from '../tolaria/candidate-evaluator.ts';
 import { GrowthStatistics } from '../tolaria/growth-statistics.ts';
 import type { Trainer } from '../tolaria/trainer.ts';
-import { guided, of, oneSet, settings } from './_test-guided.ts';
-import { unitWeights } from './unit-weights.ts';
+import { guided, of, oneSet, settings, slopeAlongUnits } from './_test-guided.ts';
 
 describe('GradMaxOpt in a run', () => {
   const more = (ascentSteps?: number): TinyInput => ({
@@ -162,44 +159,13 @@ describe('TINY on convolutions', () => {
     'finds units along which the loss falls as fast as their score says: %s',
     async (_, host, window) => {
       const { experiment, s, trainer } = await statistics(host, window);
-      const { growth, runtime } = trainer;
       const { gradientSquare, groups, h1g, hostInputs, s1, s2, s21 } = s.grams!;
       const sizes = { inputs: s.inputs, outputs: s.outputs };
       const widths = { c1: hostInputs, c2: s.inputs + 1, c: s.outputs };
       const found = tiny({ ...widths, s1, s2, s21, h1g, h2g: s.cross, gradientSquare, groups }, 2);
       expect(found.values.length).toBeGreaterThan(0);
       expect(found.score).toBeLessThanOrEqual(found.bottleneck * (1 + 1e-6));
-      const form = {
-        into: 'mix',
-        out: 'out',
-        units: 2,
-        activation: 'gelu',
-        kernelSize: 3,
-      } as const;
-      const step = 0.3;
-      const signs = [
-        [1, 1],
-        [-1, 1],
-        [1, -1],
-        [-1, -1],
-      ] as const;
-      // gelu(u) - gelu(-u) = u: both signs of fan-in make the units linear to second order.
-      const choices = signs.map(([fan, weight]) => {
-        const units = {
-          fanIn: found.fanIn.map((v) => v.map((x) => x * fan * step)),
-          fanOut: found.fanOut.map((v) => v.map((x) => x * weight * step)),
-        };
-        return [unitWeights(form, units, sizes, null, true)];
-      });
-      const candidate = { layerId: 'conv1', slot: 0, blueprint: libraryBlueprint('conv3x3-2') };
-      const { losses } = await candidateLosses(
-        runtime,
-        experiment,
-        { ...candidate, blendMode: 'add' },
-        choices,
-        growth.alphas(5),
-      );
-      const slope = (losses[0]! - losses[1]! - losses[2]! + losses[3]!) / (4 * step * step);
+      const slope = await slopeAlongUnits(trainer, experiment, found, sizes, 5);
       expect(-slope / found.score).toBeCloseTo(1, 1);
       trainer.dispose();
     },

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { libraryBlueprint } from '../blueprints/library.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { follow, openTiny, runTiny, tinyExperiment } from '../tolaria/_test-run.ts';
-import { candidateLosses } from '../tolaria/candidate-evaluator.ts';
 import { GrowthStatistics } from '../tolaria/growth-statistics.ts';
 import type { Trainer } from '../tolaria/trainer.ts';
-import { guided, of, oneSet, settings } from './_test-guided.ts';
-import { unitWeights } from './unit-weights.ts';
+import { guided, of, oneSet, settings, slopeAlongUnits } from './_test-guided.ts';
 
 /** h and G = -dL/dz per sample of an MLP with one hidden tanh layer, in float64. */
 async function byHand(trainer: Trainer, data: Dataset) {
@@ -75,39 +72,18 @@ describe('growth statistics', () => {
     const made = await GrowthStatistics.create(runtime, experiment, [request], 99);
     const { cross, inputs, outputs } = (await made.measure(5, growth.alphas(5)))[0]![0]!;
     expect([inputs, outputs]).toEqual([18, 3]);
-    // One unit with fan-in e_i, fan-out e_o: s = d f(x_i) for a small d, and so for -d.
-    const form = { into: 'mix', out: 'out', units: 2, activation: 'gelu', kernelSize: 3 } as const;
-    const candidate = { layerId: 'conv1', slot: 0, blueprint: libraryBlueprint('conv3x3-2') };
-    const size = 0.3;
+    // One unit with fan-in e_i and fan-out e_o feels the sum of that input with that output.
     for (const [i, o] of [
       [0, 0],
       [7, 2],
       [17, 1],
     ] as const) {
-      const choice = (fan: number, weight: number) => {
-        const fanIn = new Float64Array(inputs + 1);
-        fanIn[i] = fan;
-        const fanOut = new Float64Array(outputs);
-        fanOut[o] = weight;
-        return [
-          unitWeights(form, { fanIn: [fanIn], fanOut: [fanOut] }, { inputs, outputs }, null, true),
-        ];
-      };
-      // gelu(u) - gelu(-u) = u: two choices of fan-in make the unit linear to second order.
-      const choices = [
-        choice(size, size),
-        choice(-size, size),
-        choice(size, -size),
-        choice(-size, -size),
-      ];
-      const { losses } = await candidateLosses(
-        runtime,
-        experiment,
-        { ...candidate, blendMode: 'add' },
-        choices,
-        growth.alphas(5),
-      );
-      const slope = (losses[0]! - losses[1]! - losses[2]! + losses[3]!) / (4 * size * size);
+      const fanIn = new Float64Array(inputs + 1);
+      fanIn[i] = 1;
+      const fanOut = new Float64Array(outputs);
+      fanOut[o] = 1;
+      const units = { fanIn: [fanIn], fanOut: [fanOut] };
+      const slope = await slopeAlongUnits(trainer, experiment, units, { inputs, outputs }, 5);
       expect(-slope).toBeCloseTo(cross[i * outputs + o]!, 2);
     }
     made.dispose();
