@@ -15,6 +15,7 @@ import { SERVER_HEADING } from '../bench/server-figures.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
 import type { BenchCommandOptions } from './bench-options.ts';
+import { StoppedError } from './exit-code.ts';
 import { inBrowser } from './in-browser.ts';
 import { machineName, readPage } from './server-bench.ts';
 
@@ -164,7 +165,16 @@ export async function runBench(
   checkNames(options.only);
   const peers = options.peers === null ? null : await readPeers(options.peers);
   const reports = [await measureHere(options, note, stop)];
-  if (options.browser && !stop.aborted) reports.push(await measureInBrowser(options, note, stop));
+  if (options.browser && !stop.aborted) {
+    await measureInBrowser(options, note, stop).then(
+      (report) => reports.push(report),
+      // What was measured before is kept.
+      (error: unknown) => {
+        if (!(error instanceof StoppedError)) throw error;
+        note(error.message);
+      },
+    );
+  }
   if (options.write !== null) {
     const flags = [
       ...(options.browser ? ['--browser'] : []),

@@ -19,9 +19,15 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** The person asked to stop before there was a result that says so. */
+export class StoppedError extends Error {
+  override name = 'StoppedError';
+}
+
 /** Exit code for an error that ended a command. A damaged file is bad input, not a failed run. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InputError || error instanceof CorruptDataError) return EXIT.input;
+  if (error instanceof StoppedError) return EXIT.interrupted;
   const unfit = error instanceof NoAdapterError || error instanceof MissingFeatureError;
   if (unfit) return EXIT.noAdapter;
   return EXIT.failed;

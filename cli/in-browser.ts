@@ -1,21 +1,27 @@
 /** Work in Chromium: a Node process opens a page of this project there; see cli/page-run.mjs. */
 import { InputError } from '#shared/base/errors.ts';
+import { StoppedError } from './exit-code.ts';
 
 /**
  * @param page Its path in the project.
  * @param options As JSON; what `window.runPage` gets.
  * @param onProgress Told what the page gives to `window.pageProgress`.
  * @param stop Aborted: the page is asked to end; what it has by then is the result.
+ * @param node Node's program.
  * @throws {InputError} If there is no browser or the page failed; its own message is on stderr.
+ * @throws {StoppedError} If it was stopped before the page had anything to show.
  */
 export async function inBrowser<Result>(
   page: string,
   options: object,
   onProgress: (progress: unknown) => void,
   stop: AbortSignal,
+  node = Deno.env.get('ESPER_NODE') ?? 'node',
 ): Promise<Result> {
+  // A signal that aborted before tells nobody again.
+  if (stop.aborted) throw stopped();
   const script = new URL('./page-run.mjs', import.meta.url).pathname;
-  const child = new Deno.Command(Deno.env.get('ESPER_NODE') ?? 'node', {
+  const child = new Deno.Command(node, {
     ...{ args: [script, page, JSON.stringify(options)], stdout: 'piped', stderr: 'inherit' },
   }).spawn();
   // A terminal's Ctrl-C reaches the process by itself; a second one does no harm.
@@ -31,9 +37,14 @@ export async function inBrowser<Result>(
   await child.status;
   stop.removeEventListener('abort', end);
   if (result) return result.value;
+  if (stop.aborted) throw stopped();
   throw new InputError(
     'Cannot work in the browser: type "npx esper doctor", which says whether Chromium is there and offers an adapter',
   );
+}
+
+function stopped(): StoppedError {
+  return new StoppedError('Stopped before the browser had anything to show');
 }
 
 /** Cuts text into lines. */
