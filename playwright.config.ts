@@ -7,6 +7,9 @@ import { existsSync } from 'node:fs';
 import { defineConfig, devices } from '@playwright/test';
 import { BASE_ARGUMENTS, CHROMIUM, WEBGPU_ARGUMENTS } from './tests/e2e/browser.ts';
 
+/** On pages of their own, minutes long. */
+const KERNEL_TESTS = ['exactness.spec.ts', 'kernels.spec.ts'];
+
 export default defineConfig({
   testDir: 'tests/e2e',
   // Training in software shares the cores with the browser: one at a time keeps times meaningful.
@@ -16,6 +19,11 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [['list']],
   outputDir: 'coverage/playwright',
+  // The longest files come first: last, one would run alone while the other workers have no work.
+  projects: [
+    { name: 'kernels', testMatch: KERNEL_TESTS },
+    { name: 'dashboard', testIgnore: KERNEL_TESTS },
+  ],
   use: {
     ...devices['Desktop Chrome'],
     viewport: { width: 1440, height: 900 },

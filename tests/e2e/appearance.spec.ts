@@ -1,15 +1,13 @@
 /** The page is accessible and fits in light and dark, wide and narrow. */
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { violations } from './axe.ts';
 import { MANUAL } from './experiments.ts';
 import { expect, test } from './workbench-test.ts';
 
-/** Accessibility faults, each with the first element that has it. */
-async function violations(page: Page): Promise<string[]> {
-  // Motion would make half-faded colours count.
+/** Accessibility faults of the page at rest: motion would make half-faded colours count. */
+async function faultsOf(page: Page): Promise<string[]> {
   await page.emulateMedia({ reducedMotion: 'reduce' });
-  const result = await new AxeBuilder({ page }).analyze();
-  return result.violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`);
+  return violations(page);
 }
 
 async function overflow(page: Page): Promise<number> {
@@ -29,14 +27,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
       test('is accessible and fits', async ({ dashboard, page }, testInfo) => {
         await dashboard.open();
-        expect(await violations(page), 'before the run').toEqual([]);
+        expect(await faultsOf(page), 'before the run').toEqual([]);
         await dashboard.start.click();
         await expect(page.getByRole('article').filter({ hasText: 'Training' })).toBeVisible({
           timeout: 30_000,
         });
         await page.keyboard.press('Space');
         await expect(dashboard.status).toHaveText('Paused');
-        expect(await violations(page), 'in mid-run').toEqual([]);
+        expect(await faultsOf(page), 'in mid-run').toEqual([]);
         expect(await overflow(page)).toBeLessThanOrEqual(0);
         if (width === 1440) expect(await hidden(page, 'Health signals')).toBe(0);
         const body = await page.screenshot({ fullPage: true });
@@ -57,7 +55,7 @@ for (const [width, colorScheme] of [
       await dashboard.open({ ...MANUAL, name: 'signals', data: { source: 'signals' } });
       await dashboard.button('Train 10 steps').click();
       await expect(page.getByLabel('Surest mistakes').getByRole('listitem')).toHaveCount(12);
-      expect(await violations(page)).toEqual([]);
+      expect(await faultsOf(page)).toEqual([]);
       expect(await overflow(page)).toBeLessThanOrEqual(0);
     });
   });

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import AxeBuilder from '@axe-core/playwright';
+import { violations } from './axe.ts';
 import { DashboardPage } from './dashboard-page.ts';
 import { MANUAL } from './experiments.ts';
 import { TestServer } from './server.ts';
@@ -55,11 +55,7 @@ test('an experiment is queued, cancelled, queued again and done by a worker', as
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
       await page.evaluate(settled);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const found = violations.map(
-        (v) => `${v.id}: ${v.nodes[0]?.html} ${v.nodes[0]?.failureSummary}`,
-      );
-      expect(found, `${width}, ${colorScheme}`).toEqual([]);
+      expect(await violations(page), `${width}, ${colorScheme}`).toEqual([]);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(wide).toBeLessThanOrEqual(0);
       const body = await panel.screenshot();

@@ -1,5 +1,5 @@
 /** Kernel times on the page: told to everyone, measured or not. */
-import AxeBuilder from '@axe-core/playwright';
+import { violations } from './axe.ts';
 import { MANUAL } from './experiments.ts';
 import { expect, test } from './workbench-test.ts';
 
@@ -36,8 +36,7 @@ for (const [width, colorScheme] of [
       await expect(row).toContainText(hasClock ? '%' : 'unmeasured');
       const status = panel.getByRole('status');
       await expect(status).toHaveText(hasClock ? /^Measured \d+ kernels: / : /^Unmeasured: /);
-      const { violations } = await new AxeBuilder({ page }).include('#panels').analyze();
-      expect(violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`)).toEqual([]);
+      expect(await violations(page, '#panels')).toEqual([]);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(over).toBeLessThanOrEqual(0);
       const body = await panel.screenshot();

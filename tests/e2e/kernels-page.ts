@@ -1,7 +1,8 @@
 /**
  * The page of kernels.html: runs every parity case, or what its address asks for, and shows and
  * publishes the verdicts. ?tiles: every other tile; ?sliced: tiles in workgroup memory; ?random: drawn
- * shapes; ?f16: products of float16 numbers, none where the adapter has none.
+ * shapes; ?f16: products of float16 numbers, none where the adapter has none. A test may ask for one
+ * after the other: they share the device, and so what was compiled on it.
  */
 
 import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
@@ -31,8 +32,13 @@ export interface KernelReport {
 
 declare global {
   interface Window {
-    /** Settles when all cases have run; rejects when there is no adapter. */
+    /** Of what the address asks for. */
     kernelReport: Promise<KernelReport>;
+    /**
+     * Settles when all cases have run; rejects when there is no adapter.
+     * @param asked As in the address: '' or '?tiles', …
+     */
+    runKernels: (asked: string) => Promise<KernelReport>;
   }
 }
 
@@ -94,20 +100,25 @@ function tasksOf(backend: GpuBackend, asked: string): Task[] {
   return cases.map((c) => () => runCase(backend, c));
 }
 
-async function run(): Promise<KernelReport> {
+async function openBackend(): Promise<GpuBackend> {
   const { device, adapter, quads } = await openDevice(navigator.gpu);
-  const backend = new GpuBackend(device, adapter, { quads });
   const line = document.querySelector('#adapter');
-  if (line) line.textContent = `${backend.adapter.name} (${backend.adapter.kind})`;
+  if (line) line.textContent = `${adapter.name} (${adapter.kind})`;
+  return new GpuBackend(device, adapter, { quads });
+}
+
+const opening = openBackend();
+
+async function run(asked: string): Promise<KernelReport> {
+  const backend = await opening;
   const start = performance.now();
-  const verdicts = await runAll(tasksOf(backend, location.search), show);
-  const report = {
+  const verdicts = await runAll(tasksOf(backend, asked), show);
+  return {
     adapter: backend.adapter,
     verdicts,
     seconds: (performance.now() - start) / 1000,
   };
-  backend.dispose();
-  return report;
 }
 
-window.kernelReport = run();
+window.runKernels = run;
+window.kernelReport = run(location.search);

@@ -3,7 +3,7 @@
  * page of its own that is no part of the built dashboard.
  */
 import { fileURLToPath } from 'node:url';
-import { expect, type Page, type TestInfo, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
 import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { wgslText } from '../../vite.config.ts';
@@ -17,8 +17,12 @@ import type { KernelReport } from './kernels-page.ts';
 const TIMEOUT_MS = 300_000;
 
 let server: ViteDevServer;
+/** One page for all tests: kernels that several of them run are compiled once. */
+let page: Page;
+/** What the page threw. */
+const problems: string[] = [];
 
-test.beforeAll(async () => {
+test.beforeAll(async ({ browser }) => {
   server = await createServer({
     configFile: false,
     root: fileURLToPath(new URL('../..', import.meta.url)),
@@ -28,22 +32,28 @@ test.beforeAll(async () => {
     server: { host: '127.0.0.1', port: 0, watch: null, hmr: false },
   });
   await server.listen();
+  page = await browser.newPage();
+  page.on('pageerror', (error) => problems.push(error.message));
 });
 
 test.afterAll(async () => {
+  await page.close();
   await server.close();
 });
 
-/** Opens the page and waits for its verdicts. */
-async function reportOf(page: Page, testInfo: TestInfo, search = ''): Promise<KernelReport> {
+/** Opens the page if it is not open, and waits for its verdicts on what is asked. */
+async function reportOf(asked = ''): Promise<KernelReport> {
   test.setTimeout(TIMEOUT_MS);
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(error.message));
-  const address = server.resolvedUrls?.local[0];
-  await page.goto(`${address}tests/e2e/kernels.html${search}`);
-  await page.waitForFunction(() => 'kernelReport' in window);
+  if (page.url() === 'about:blank') {
+    await page.goto(`${server.resolvedUrls?.local[0]}tests/e2e/kernels.html${asked}`);
+    await page.waitForFunction(() => 'kernelReport' in window);
+  } else {
+    await page.evaluate((next) => {
+      window.kernelReport = window.runKernels(next);
+    }, asked);
+  }
   const report = await page.evaluate(() => window.kernelReport);
-  await testInfo.attach('verdicts.json', {
+  await test.info().attach('verdicts.json', {
     body: JSON.stringify(report, null, 2),
     contentType: 'application/json',
   });
@@ -54,28 +64,28 @@ async function reportOf(page: Page, testInfo: TestInfo, search = ''): Promise<Ke
   return report;
 }
 
-test('every kernel agrees with the reference', async ({ page }, testInfo) => {
-  const report = await reportOf(page, testInfo);
+test('every kernel agrees with the reference', async () => {
+  const report = await reportOf();
   expect(report.verdicts.map((v) => v.name)).toEqual(CASES.map((c) => c.name));
 });
 
-test('every tile of a kernel gives the same bits', async ({ page }, testInfo) => {
-  const report = await reportOf(page, testInfo, '?tiles');
+test('every tile of a kernel gives the same bits', async () => {
+  const report = await reportOf('?tiles');
   expect(report.verdicts).toHaveLength(TILE_CASES.length * OTHERS.software);
 });
 
-test('tiles in workgroup memory give the same bits', async ({ page }, testInfo) => {
-  const report = await reportOf(page, testInfo, '?sliced');
+test('tiles in workgroup memory give the same bits', async () => {
+  const report = await reportOf('?sliced');
   expect(report.verdicts).toHaveLength(FEW_SLICED_CASES.flatMap((s) => s.cases).length);
 });
 
-test('every kernel agrees with the reference on drawn shapes', async ({ page }, testInfo) => {
-  const report = await reportOf(page, testInfo, '?random');
+test('every kernel agrees with the reference on drawn shapes', async () => {
+  const report = await reportOf('?random');
   expect(report.verdicts.map((v) => v.name)).toEqual(fewRandomCases.map((c) => c.name));
 });
 
-test('products of float16 numbers agree with the reference', async ({ page }, testInfo) => {
-  const { adapter, verdicts } = await reportOf(page, testInfo, '?f16');
+test('products of float16 numbers agree with the reference', async () => {
+  const { adapter, verdicts } = await reportOf('?f16');
   const offered = adapter.features.includes(F16_FEATURE);
   test.skip(!offered, `${adapter.name} does not offer the feature "${F16_FEATURE}"`);
   expect(verdicts.map((v) => v.name)).toEqual(HALF_CASES.map((c) => c.name));
