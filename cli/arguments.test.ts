@@ -22,7 +22,7 @@ describe('parseArguments()', () => {
     expect(
       line(
         'train two-spirals --seed 7 --out runs/a --steps=300 --replicas 4 ' +
-          '--server http://127.0.0.1:8787/ --resume --json --no-growth --profile --numerics f16-multiply',
+          '--server http://127.0.0.1:8787/ --resume --json --no-growth --no-warm-up --profile --numerics f16-multiply',
       ),
     ).toEqual({
       command: 'train',
@@ -38,6 +38,7 @@ describe('parseArguments()', () => {
         resume: true,
         force: false,
         growth: false,
+        warmUp: false,
         profile: true,
       },
     });
@@ -58,6 +59,7 @@ describe('parseArguments()', () => {
         resume: false,
         force: false,
         growth: true,
+        warmUp: true,
         profile: false,
       },
     });

@@ -209,6 +209,7 @@ function trainOptions(values: Values, positionals: readonly string[]): TrainOpti
     resume,
     force: !!values.force,
     growth: !values['no-growth'],
+    warmUp: !values['no-warm-up'],
     profile: !!values['profile'],
   };
 }

@@ -31,6 +31,8 @@ export interface TrainOptions {
   force: boolean;
   /** False: train the starting host alone. */
   growth: boolean;
+  /** Make what growth may need beforehand, beside training; no bit of the run depends on it. */
+  warmUp: boolean;
   /** Time the kernels of a training step once the run has made all its steps. */
   profile: boolean;
 }

@@ -59,6 +59,7 @@ export const runTrain: RunTrain = async (asked, output, stop) => {
       resume,
       output,
       stop,
+      warmUp: options.warmUp,
       onReady({ trainer }) {
         output.note(`run folder: ${folder}`);
         const { step } = trainer;

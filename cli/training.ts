@@ -9,10 +9,12 @@ import {
   StorageFullError,
 } from '#shared/base/errors.ts';
 import type { JobLease } from '#shared/contracts/api-jobs.ts';
+import type { WarmUpReport } from '#shared/contracts/engine-protocol.ts';
 import type { Experiment } from '#shared/contracts/experiment.ts';
 import type { Dataset } from '#shared/data/dataset.ts';
 import type { Placements } from '#shared/kasmina/seed-loader.ts';
 import { fileRunStorage } from '#shared/platform/deno.ts';
+import type { Rebuilds } from '#shared/tolaria/network-follower.ts';
 import { type OpenRun, openRun } from '#shared/workbench/open-run.ts';
 import type { Bench } from './bench.ts';
 import { grouped } from './progress.ts';
@@ -32,6 +34,8 @@ export interface TrainingRun {
   resume: boolean;
   output: TrainOutput;
   stop: AbortSignal;
+  /** Make what growth may need beforehand, beside training. @default {true} */
+  warmUp?: boolean;
   /** Time the end waits for a server that is away, milliseconds; absent: it is told once. */
   deliverMs?: number;
   /** Of the job whose run this is. */
@@ -67,7 +71,7 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
   let finished: RunFinished | null = null;
   let run: OpenRun | null = null;
   try {
-    const workbench = { ...(await bench.get()), warmKernels: true };
+    const workbench = { ...(await bench.get()), warmKernels: options.warmUp ?? true };
     run = await openRun(workbench, {
       runId,
       experiment,
@@ -96,8 +100,13 @@ async function trainOnce(options: TrainingRun & { resume: boolean }): Promise<Ru
     try {
       const done = await trainer.train(Number.POSITIVE_INFINITY, () => stop.aborted);
       await trainer.finish(done ? 'done' : 'interrupted');
-      const waits = waitText(growth.placements);
-      if (waits !== null) output.note(waits);
+      const { rebuilds } = trainer;
+      const lines = [
+        waitText(growth.placements),
+        rebuildText(rebuilds),
+        warmUpText(run.warmUp(), growth.placements),
+      ];
+      for (const line of lines) if (line !== null) output.note(line);
       if (done) await options.onDone?.(run);
     } catch (error) {
       if (!(error instanceof DivergedError || error instanceof StorageFullError)) throw error;
@@ -124,6 +133,25 @@ export function waitText({ placed, waitedMs, waits }: Placements): string | null
   const seeds = `${placed} ${placed === 1 ? 'seed' : 'seeds'}`;
   if (waits === 0) return `kernels of ${seeds} were ready in time: training waited for none`;
   return `training waited ${Math.ceil(waitedMs)} ms in all for the kernels of ${waits} of ${seeds}; a larger growth.forgeLead gives them more time`;
+}
+
+/** What changes of the network cost; null where there was none. */
+export function rebuildText({ count, longestMs, totalMs }: Rebuilds): string | null {
+  if (count === 0) return null;
+  const changes = count === 1 ? 'one change' : `${count} changes`;
+  const longest = count === 1 ? '' : `, ${Math.ceil(longestMs)} ms the longest`;
+  return `training stood still ${Math.ceil(totalMs)} ms in all for ${changes} of its network${longest}`;
+}
+
+/** What was made beforehand, and what of it was of use; null where nothing was, or nothing grew. */
+export function warmUpText(report: WarmUpReport | null, { placed }: Placements): string | null {
+  if (!report || placed === 0) return null;
+  const { artifacts, artifactsUsed, failed, kernels, kernelsUsed } = report;
+  const failures = failed === 0 ? '' : `, ${failed} failed`;
+  return (
+    `made beforehand, beside training: ${artifacts} artifacts, ${artifactsUsed} of them planted, ` +
+    `and ${kernels} kernels, ${kernelsUsed} of them used${failures}`
+  );
 }
 
 function failureText(error: Error, step: number, folder: string | null): string {

@@ -147,6 +147,20 @@ export interface DataReport {
   points: { xy: Float32Array; labels: Uint8Array } | null;
 }
 
+/** What the forge made beforehand in this sitting, and what of it growth has used. */
+export interface WarmUpReport {
+  /** Artifacts made for a place where one may be planted, and those planted since. */
+  artifacts: number;
+  artifactsUsed: number;
+  /** Kernels of networks that may come, and those that a plan has asked for since. */
+  kernels: number;
+  kernelsUsed: number;
+  /** Artifacts and networks that could not be made. */
+  failed: number;
+  /** Time of all its pieces together, milliseconds; of artifacts with the turns they gave away. */
+  workMs: number;
+}
+
 /** Everything the page shows, sent at most ten times a second. */
 export interface EngineSnapshot {
   runId: string;
@@ -180,6 +194,10 @@ export interface EngineSnapshot {
     waits: number;
     waitedMs: number;
   };
+  /** Changes of the network in this sitting, and how long training stood still for them. */
+  rebuilds?: { count: number; totalMs: number; longestMs: number };
+  /** Absent: no run is open, or nothing is made beforehand. */
+  warmUp?: WarmUpReport;
   memory: { arenaBytes: number; withoutReuseBytes: number; parameterBytes: number };
   dispatchesPerStep: number;
 }

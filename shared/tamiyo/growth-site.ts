@@ -123,6 +123,20 @@ class NewestNorms {
   }
 }
 
+/** Newest measured host gradient norm of each layer over the root of its parameter count. */
+export function gradientScores(o: {
+  signals: readonly HealthSignal[];
+  layers: readonly LayerObservation[];
+}): Map<string, number> {
+  const norms = new NewestNorms(o.signals);
+  return new Map(
+    o.layers.flatMap((layer) => {
+      const norm = norms.of(layer.layerId);
+      return norm === null ? [] : [[layer.layerId, norm / rootOfParameters(layer)] as const];
+    }),
+  );
+}
+
 function rootOfParameters(layer: LayerObservation): number {
   return Math.sqrt(Math.max(1, layer.parameters));
 }

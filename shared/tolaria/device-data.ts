@@ -29,13 +29,7 @@ export function uploadData(
   input: readonly number[],
 ): DeviceData {
   const features = numel(input);
-  const stored = numel(padLast(input, 1));
-  const partRows = Math.min(part.size, Math.floor(backend.maxBindingBytes / 4 / stored));
-  if (partRows < 1) {
-    throw new LimitError(
-      `Cannot upload "${name}": one row of ${stored} numbers is more than the adapter binds at once (${backend.maxBindingBytes} bytes)`,
-    );
-  }
+  const partRows = rowsOfPart(backend, name, part, input);
   const buffers: Record<string, DeviceBuffer> = {};
   for (let first = 0, k = 0; first < part.size; first += partRows, k++) {
     const size = Math.min(partRows, part.size - first);
@@ -52,6 +46,34 @@ export function uploadData(
   buffers['dataset_y'] = y;
   const { size } = part;
   return { x: buffers['dataset_x']!, y, size, rows: { size, partRows }, buffers };
+}
+
+/** The same with nothing in the buffers, for plans that are never run. */
+export function sketchData(
+  backend: Backend,
+  name: string,
+  part: DataPart,
+  input: readonly number[],
+): DeviceData {
+  const { size } = part;
+  const none = backend.createBuffer(name, 0);
+  const rows = { size, partRows: rowsOfPart(backend, name, part, input) };
+  return { x: none, y: none, size, rows, buffers: {} };
+}
+
+/** Rows that one buffer holds. */
+function rowsOfPart(
+  backend: Backend,
+  name: string,
+  { size }: DataPart,
+  input: readonly number[],
+): number {
+  const stored = numel(padLast(input, 1));
+  const rows = Math.min(size, Math.floor(backend.maxBindingBytes / 4 / stored));
+  if (rows >= 1) return rows;
+  throw new LimitError(
+    `Cannot upload "${name}": one row of ${stored} numbers is more than the adapter binds at once (${backend.maxBindingBytes} bytes)`,
+  );
 }
 
 /** Whether every feature on the device is a number. Reads all rows back: for faults only. */

@@ -114,6 +114,11 @@ export class GraftStudy {
     };
   }
 
+  /** Makes the evaluator of {@link landscape} ready. @param pairs Whether another seed is active. */
+  async prepareLandscape(pairs: boolean): Promise<void> {
+    await this.#evaluatorFor(CURVE_POINTS + (pairs ? PAIR_POINTS ** 2 : 0));
+  }
+
   async #evaluatorFor(settings: number): Promise<AlphaEvaluator> {
     const points = Math.min(MAX_POINTS, settings);
     const known = this.#evaluators.get(points);

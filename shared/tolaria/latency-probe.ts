@@ -49,11 +49,11 @@ export class LatencyProbe {
     return this.#times;
   }
 
-  /** Measures the next that is due, if any. Synchronises. */
-  async measureNext(): Promise<void> {
+  /** Measures the next that is due. Synchronises. @returns Whether one was. */
+  async measureNext(): Promise<boolean> {
     const { backend, topology } = this.#runtime;
     // The reference says nothing of a device.
-    if (backend.adapter.kind === 'reference') return;
+    if (backend.adapter.kind === 'reference') return false;
     if (topology !== this.#topology) {
       this.#topology = topology;
       const keys = new Set(passesOf(topology).map((p) => p.key));
@@ -61,6 +61,7 @@ export class LatencyProbe {
     }
     const due = passesOf(topology).find((p) => !this.#times.has(p.key));
     if (due) this.#times.set(due.key, await this.#time(due));
+    return due !== undefined;
   }
 
   async #time({ build, key }: Pass): Promise<number | null> {

@@ -7,6 +7,13 @@ import { topologyOf } from './growth-sites.ts';
 import type { LookMeasurements } from './look-measurements.ts';
 import type { RunCore } from './run-core.ts';
 
+/** What changes of the network cost: plans and kernels made while training stood still. */
+export interface Rebuilds {
+  count: number;
+  totalMs: number;
+  longestMs: number;
+}
+
 export class NetworkFollower {
   /** Text that stands for the network in force. */
   key = '';
@@ -14,6 +21,8 @@ export class NetworkFollower {
   #measurements: LookMeasurements;
   /** Kernel variants that the log has, by key. */
   #tuned = new Set<string>();
+  /** Changes of the network after its first plans, and how long training stood still for each. */
+  readonly rebuilds: Rebuilds = { count: 0, totalMs: 0, longestMs: 0 };
 
   /** @param measurements Measure one topology, and are made anew for the next. */
   constructor(run: RunCore, measurements: LookMeasurements) {
@@ -29,12 +38,15 @@ export class NetworkFollower {
     const { seeds } = topology;
     if (key !== this.key || this.#run.runtime.groups.length === 0) {
       this.#measurements.dispose();
+      const isFirst = this.#run.runtime.groups.length === 0;
+      const began = performance.now();
       try {
         await this.#run.runtime.setTopology(topology, groups);
       } catch (error) {
         if (!this.#dropUnbuildable(seeds, error)) throw error;
         return this.apply();
       }
+      if (!isFirst) this.#count(performance.now() - began);
       this.key = key;
       if (this.#run.log.length > 0) this.logTuning();
     }
@@ -52,15 +64,26 @@ export class NetworkFollower {
     this.#run.emit({ type: 'tuning', ...record, choices: Object.fromEntries(fresh) });
   }
 
+  #count(ms: number): void {
+    this.rebuilds.count++;
+    this.rebuilds.totalMs += ms;
+    this.rebuilds.longestMs = Math.max(this.rebuilds.longestMs, ms);
+  }
+
   /** The network of the growth state, with `changes` of its host besides, `without` one seed. */
   #network(changes: readonly HostChange[] = [], without?: string) {
-    const { experiment, growth } = this.#run;
+    const { growth } = this.#run;
     const seeds = growth
       .seeds()
       .filter((s) => s.seedId !== without)
       .map((s, i) => ({ ...s, group: i + 1 }));
-    const all = [...growth.hostChanges, ...changes];
-    const topology = topologyOf(experiment, this.#run.options.dataset, seeds, all);
+    return this.networkOf(seeds, [...growth.hostChanges, ...changes]);
+  }
+
+  /** The host, as `changes` made it, with seeds that need not be there yet. */
+  networkOf(seeds: readonly GraftedSeed[], changes = this.#run.growth.hostChanges) {
+    const { experiment, growth, options } = this.#run;
+    const topology = topologyOf(experiment, options.dataset, seeds, changes);
     const groups = [
       { bornStep: 0 },
       ...seeds.map((s) => ({ bornStep: growth.record(s.layerId, s.slot).bornStep })),

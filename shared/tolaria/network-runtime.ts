@@ -7,12 +7,17 @@
 import type { Experiment } from '../contracts/experiment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CONTROL } from '../engine/kernels/control.ts';
-import type { Backend, KernelTime, TuningRecord } from '../engine/plan/backend.ts';
+import {
+  type Backend,
+  type KernelTime,
+  preparedBy,
+  type TuningRecord,
+} from '../engine/plan/backend.ts';
 import { backendIn } from '../engine/plan/numerics.ts';
 import { numel } from '../engine/plan/shape.ts';
 import type { Topology } from '../kasmina/growing-network.ts';
 import { replicaSeed } from '../nn/initialise.ts';
-import { type DeviceData, freeData, uploadData } from './device-data.ts';
+import { type DeviceData, freeData, sketchData, uploadData } from './device-data.ts';
 import {
   disposePlan,
   type EvaluationPlan,
@@ -37,7 +42,10 @@ export type Split = 'train' | 'validation' | 'test';
 const MIN_EVALUATION_BATCH = 256;
 
 export class NetworkRuntime {
-  /** Prepares every plan in the experiment's numeric class. */
+  /**
+   * Prepares every plan in the experiment's numeric class. Variants of kernels are timed for the first
+   * training plan, and later for the others: nothing that comes up while a run trains waits for it.
+   */
   readonly backend: Backend;
   readonly input: readonly number[];
   readonly seeds: readonly number[];
@@ -51,6 +59,8 @@ export class NetworkRuntime {
   #training: TrainingPlan | null = null;
   #evaluators = new Map<Split, EvaluationPlan>();
   #predictor: Predictor | null = null;
+  /** Its data are not uploaded. */
+  #isSketch = false;
 
   /** @param seeds One for each replica; absent: derived from the experiment's seed. */
   constructor(
@@ -59,7 +69,11 @@ export class NetworkRuntime {
     dataset: Dataset,
     seeds?: readonly number[],
   ) {
-    this.backend = backendIn(backend, experiment.numerics ?? 'f32');
+    const own = backendIn(backend, experiment.numerics ?? 'f32');
+    this.backend = preparedBy(own, (plan, bindings) => {
+      const timing = this.#training === null ? 'now' : 'later';
+      return own.prepare(plan, { timing, ...bindings });
+    });
     this.#experiment = experiment;
     this.#dataset = dataset;
     this.input = dataset.imageShape ?? [dataset.features];
@@ -89,7 +103,8 @@ export class NetworkRuntime {
   dataOf(split: Split): DeviceData {
     let data = this.#data.get(split);
     if (!data) {
-      data = uploadData(this.backend, split, this.#dataset[split], this.input);
+      const place = this.#isSketch ? sketchData : uploadData;
+      data = place(this.backend, split, this.#dataset[split], this.input);
       this.#data.set(split, data);
     }
     return data;
@@ -112,6 +127,33 @@ export class NetworkRuntime {
     this.groups = groups;
     this.parameterCount = parameterCount;
     this.#training = training;
+  }
+
+  /**
+   * The runtime of another topology on a backend that computes nothing: it has plans, and neither
+   * data nor weights.
+   */
+  async sketch(
+    backend: Backend,
+    topology: Topology,
+    groups: readonly ParameterGroup[],
+  ): Promise<NetworkRuntime> {
+    const sketch = new NetworkRuntime(backend, this.#experiment, this.#dataset, this.seeds);
+    sketch.#isSketch = true;
+    const owner = sketch.#owner('train', 'train', topology);
+    const training = await prepareTraining(owner, groups.length);
+    sketch.arena = training.arena;
+    sketch.topology = topology;
+    sketch.groups = groups;
+    sketch.#training = training;
+    return sketch;
+  }
+
+  /** Makes the plan that evaluates a part of the data ready. */
+  async prepareEvaluation(split: Split): Promise<void> {
+    if (!this.#evaluators.has(split)) {
+      this.#evaluators.set(split, await this.#makeEvaluator(split));
+    }
   }
 
   #owner(name: string, split: Split, topology: Topology) {
@@ -181,8 +223,8 @@ export class NetworkRuntime {
    * @param alphas By column, as in a schedule row.
    */
   async evaluate(split: Split, alphas: readonly number[]): Promise<StepMetrics> {
-    const e = this.#evaluators.get(split) ?? (await this.#makeEvaluator(split));
-    this.#evaluators.set(split, e);
+    await this.prepareEvaluation(split);
+    const e = this.#evaluators.get(split)!;
     writeAlphas(e.control, e.batches, alphas);
     this.backend.run(e.executable, e.batches);
     const elements = e.batches * this.replicas * METRICS;

@@ -6,7 +6,7 @@ import type { LookMeasurements } from './look-measurements.ts';
 import type { NetworkFollower } from './network-follower.ts';
 import type { RunCore } from './run-core.ts';
 import type { RunGovernor } from './run-governor.ts';
-import { ScheduleCursor } from './run-schedule.ts';
+import { asCommand, ScheduleCursor } from './run-schedule.ts';
 
 export class RunActions {
   #run: RunCore;
@@ -45,6 +45,22 @@ export class RunActions {
   /** Step of the schedule's next action; infinite where there is none. */
   nextStep(): number {
     return this.#schedule?.nextStep(this.#run.state.scheduled) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Seeds that the schedule plants from now on, soonest first. */
+  plantings(): { layerId: string; slot: number; blueprint: string }[] {
+    return (this.#schedule?.left(this.#run.state.scheduled) ?? []).flatMap((action) => {
+      const command = action.kind === 'decision' ? asCommand(action.decision) : null;
+      const asked = action.kind === 'command' ? action.command : command;
+      if (asked?.kind !== 'germinate') return [];
+      const { blueprint, layerId, slot } = asked;
+      return [{ layerId, slot, blueprint }];
+    });
+  }
+
+  /** Whether a policy decides at some look from now on. */
+  get hasPolicy(): boolean {
+    return this.#schedule ? this.#schedule.schedule.policyFrom !== null : true;
   }
 
   /** Whether the policy decides at the look of this step. */

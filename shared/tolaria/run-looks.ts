@@ -77,6 +77,7 @@ export class RunLooks {
       const more = await this.#run.options.advisor?.measure(seen, this.#advisorLook());
       state.pending = await decisions.look({ ...seen, ...more });
     }
+    await this.#run.options.backend.ahead?.timeNext();
     // The way back from a bad look leads to the last good one, while the network is the same.
     // A fold that was undone leaves the network, in an arena that has no snapshot yet.
     const isNew = topologyBefore !== this.#network.key || arenaBefore !== this.#run.runtime.arena;

@@ -128,6 +128,11 @@ export class ScheduleCursor {
     return actions.slice(taken, end);
   }
 
+  /** Actions that are still to be taken. */
+  left(taken: number): readonly RunAction[] {
+    return this.schedule.actions.slice(taken);
+  }
+
   /** Step of the next action; infinite when there is none. */
   nextStep(taken: number): number {
     return this.schedule.actions[taken]?.step ?? Number.POSITIVE_INFINITY;

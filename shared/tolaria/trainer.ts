@@ -16,7 +16,7 @@ import { inspectChunk } from './governor.ts';
 import { addSums, finite, mean } from './interval-sums.ts';
 import { measureKernels } from './kernel-times.ts';
 import { LookMeasurements } from './look-measurements.ts';
-import { NetworkFollower } from './network-follower.ts';
+import { NetworkFollower, type Rebuilds } from './network-follower.ts';
 import { MAX_CHUNK, type NetworkRuntime, type Split } from './network-runtime.ts';
 import type { Prediction } from './predictor.ts';
 import { RunActions } from './run-actions.ts';
@@ -25,6 +25,7 @@ import { RunFiles } from './run-files.ts';
 import { RunGovernor } from './run-governor.ts';
 import type { NewEvent, RunLog } from './run-log.ts';
 import { RunLooks } from './run-looks.ts';
+import { RunOutlook } from './run-outlook.ts';
 import { beginRun, resumeRun } from './run-start.ts';
 import type { RunSummary, TrainerOptions } from './trainer-options.ts';
 
@@ -51,6 +52,8 @@ export class Trainer {
   #governor: RunGovernor;
   #actions: RunActions;
   #looks: RunLooks;
+  /** Networks that may come, for those who make their kernels beforehand. */
+  readonly outlook: RunOutlook;
   #chunk = 8;
 
   private constructor(options: TrainerOptions, configDigest: string) {
@@ -63,6 +66,7 @@ export class Trainer {
     const parts = [run, this.#measurements, this.#network, this.#governor] as const;
     this.#actions = new RunActions(...parts);
     this.#looks = new RunLooks(...parts, this.#actions);
+    this.outlook = new RunOutlook(run, this.#network, this.#actions);
   }
 
   /**
@@ -98,6 +102,11 @@ export class Trainer {
 
   get log(): RunLog {
     return this.#run.log;
+  }
+
+  /** What changes of the network cost in this sitting. */
+  get rebuilds(): Rebuilds {
+    return this.#network.rebuilds;
   }
 
   /** Health at the last look. */
@@ -213,7 +222,7 @@ export class Trainer {
   async #afterChunk(): Promise<void> {
     const { step } = this.#run.state;
     const { checkpointEverySteps, evaluateEverySteps, intervalSteps, steps } = this.experiment;
-    if (step % intervalSteps === 0) await this.#looks.look();
+    if (step % intervalSteps === 0) await this.outlook.whileLooking(this.#looks.look());
     // Taken back: nothing of this step stands.
     if (this.#run.state.step !== step) return;
     if (step % evaluateEverySteps === 0 || step === steps) await this.#run.logEvaluation('test');

@@ -5,6 +5,7 @@
 import { libraryNamesFor } from '../blueprints/library.ts';
 import { blueprintFinder } from '../blueprints/own-blueprints.ts';
 import type { JobLease } from '../contracts/api-jobs.ts';
+import type { WarmUpReport } from '../contracts/engine-protocol.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { Experiment } from '../contracts/experiment.ts';
 import { activationOf } from '../contracts/host.ts';
@@ -28,13 +29,13 @@ import {
 import { type NewEvent, parseEvent } from '../tolaria/run-log.ts';
 import { Trainer, type TrainerOptions } from '../tolaria/trainer.ts';
 import { checkPolicy } from './check-policy.ts';
+import { ForgeWarmUp } from './forge-warm-up.ts';
 import { type KnowledgeStore, serverKnowledge } from './knowledge-store.ts';
 import { policyMeasurements } from './policy-measurements.ts';
 import { keepLearned, readKnowledge, recordedKnowledge } from './run-knowledge.ts';
 import { RunUpload } from './run-upload.ts';
 import type { Services } from './services.ts';
 import { storedTwins } from './twins.ts';
-import { kernelCandidates, warmKernels } from './warm-kernels.ts';
 
 /** What outlives a single run. */
 export interface Workbench {
@@ -45,7 +46,7 @@ export interface Workbench {
   clock: Clock;
   files: FileReader;
   shaderDigest: string;
-  /** Compile what a policy may ask for beforehand, beside training. Absent: only when it asks. */
+  /** Make what growth may need beforehand, beside training. Absent: only when it is needed. */
   warmKernels?: boolean;
   /** Where policies keep what they learned when no server does. Absent: nowhere. */
   knowledge?: KnowledgeStore;
@@ -88,6 +89,8 @@ export interface OpenRun {
   earlier: RunEvent[];
   /** The server's copy of the run's log; null: no server was named. */
   upload(): UploadStatus | null;
+  /** What was made beforehand; null: nothing is. */
+  warmUp(): WarmUpReport | null;
   /**
    * @param deliverMs See RunUpload.close.
    * @returns Events that the server, where there is one, was not told of.
@@ -131,6 +134,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
       ? new DecisionSource((o) => policy.decide(o), remote)
       : null;
   let upload: RunUpload | null = null;
+  let warmUp: ForgeWarmUp | null = null;
   const queued: RunEvent[] = [];
   const stores = [
     ...(services ? [serverKnowledge(services.client('tamiyo'))] : []),
@@ -159,6 +163,7 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
         if (upload) upload.add(event);
         else queued.push(event);
         seen?.push(event);
+        warmUp?.notice(event);
         options.onEvent?.(event);
       },
     },
@@ -183,21 +188,18 @@ export async function openRun(bench: Workbench, options: OpenRunOptions): Promis
     });
     for (const event of queued) upload.add(event);
   }
-  const { growth } = trainer;
-  const stopWarming = bench.warmKernels
-    ? warmKernels({
-        ...{ artifacts: bench.artifacts, clock: bench.clock, blueprintOf: find },
-        candidates: kernelCandidates(trainer.experiment, growth.layerObservations(), find),
-        hostOf: (id) => growth.sites.find((site) => site.layerId === id)?.host ?? null,
-      })
-    : async () => {};
+  if (bench.warmKernels) {
+    const { artifacts, backend, clock } = bench;
+    warmUp = new ForgeWarmUp({ artifacts, backend, clock, trainer, blueprintOf: find });
+  }
   return {
     trainer,
     dataset,
     earlier,
     upload: () => upload?.status ?? null,
+    warmUp: () => warmUp?.report() ?? null,
     async close(deliverMs) {
-      await stopWarming();
+      await warmUp?.stop();
       const end = seen?.at(-1);
       if (seen && end?.type === 'run.finished' && end.status === 'done') {
         await keepLearned(experiment, trainer.growth.sites, [...earlier, ...seen], stores);

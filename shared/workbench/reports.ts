@@ -53,7 +53,14 @@ export function networkReport(
   trainer: Trainer | null,
 ): Pick<
   EngineSnapshot,
-  'step' | 'parameters' | 'layers' | 'policySource' | 'placements' | 'memory' | 'dispatchesPerStep'
+  | 'step'
+  | 'parameters'
+  | 'layers'
+  | 'policySource'
+  | 'placements'
+  | 'rebuilds'
+  | 'memory'
+  | 'dispatchesPerStep'
 > {
   const report = trainer?.runtime.report;
   return {
@@ -61,7 +68,9 @@ export function networkReport(
     parameters: trainer?.parameters ?? 0,
     layers: trainer ? layerReports(trainer) : [],
     policySource: trainer?.policySource ?? 'none',
-    ...(trainer ? { placements: { ...trainer.growth.placements } } : {}),
+    ...(trainer
+      ? { placements: { ...trainer.growth.placements }, rebuilds: { ...trainer.rebuilds } }
+      : {}),
     memory: {
       arenaBytes: report?.arenaBytes ?? 0,
       withoutReuseBytes: report?.withoutReuseBytes ?? 0,

@@ -125,6 +125,7 @@ export class SessionReporter {
     const { cacheStats, clock, services } = this.#around;
     this.#lastSnapshot = clock.now();
     const upload = this.run?.upload() ?? null;
+    const warmUp = this.run?.warmUp() ?? null;
     const snapshot: EngineSnapshot = {
       ...networkReport(this.run?.trainer ?? null),
       runId: this.runId,
@@ -135,6 +136,7 @@ export class SessionReporter {
       stepsPerSecond: this.#status === 'running' ? this.#series.stepsPerSecond : null,
       services: services()?.status() ?? [],
       ...(upload ? { upload } : {}),
+      ...(warmUp ? { warmUp } : {}),
       cache: cacheStats(),
     };
     this.emit({ kind: 'snapshot', snapshot });

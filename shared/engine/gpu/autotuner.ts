@@ -64,7 +64,18 @@ export interface AutotunerOptions {
   onNotice?: (message: string) => void;
 }
 
+/** A kernel that waits to be timed. */
+interface Waiting {
+  dispatch: Dispatch;
+  context: LoweringContext;
+  work: number;
+  /** Times it was not ready. */
+  passes: number;
+}
+
 const MIN_MS = 5;
+/** Times a kernel whose variants are not compiled is passed over: then they are, while it waits. */
+const MAX_PASSES = 16;
 /** Measurements of each candidate, in turn; the fastest counts. */
 const ROUNDS = 3;
 const BUDGET_MS = 10_000;
@@ -75,6 +86,13 @@ const UNTRIED = 'no time was left';
 /** A candidate must be this much faster than the default: less may be noise. */
 const GAIN = 0.95;
 
+export interface KnownOptions {
+  /** The tiles are for a plan that will run: they are recorded. @default {false} */
+  use?: boolean;
+  /** What is not known waits for `timeNext`. @default {false} */
+  wait?: boolean;
+}
+
 /** Gives the tiles of a plan, by the keys of tiles.ts; keys it leaves out get the default. */
 export interface TileSource {
   tilesFor(
@@ -83,6 +101,18 @@ export interface TileSource {
     device: GPUDevice,
     pipelines: PipelineCache,
   ): Promise<Record<string, Tile>>;
+  /** Those that are known without a measurement. Absent: `tilesFor` never measures. */
+  knownTiles?(
+    dispatches: readonly Dispatch[],
+    context: LoweringContext,
+    how?: KnownOptions,
+  ): Promise<Record<string, Tile>>;
+  /** The variants of kernels that wait to be timed, the heaviest kernel's first. */
+  waitingVariants?(): KernelCall[];
+  /** See {@link Autotuner.timeNext}. */
+  timeNext?(device: GPUDevice, pipelines: PipelineCache): Promise<boolean>;
+  /** Resolves when nothing is being measured. Absent: nothing ever is. */
+  quiet?(): Promise<void>;
 }
 
 export class Autotuner implements TileSource, Tuning {
@@ -94,6 +124,10 @@ export class Autotuner implements TileSource, Tuning {
   /** What the plans so far were given. */
   #used = new Map<string, TuningChoice>();
   #loaded: Promise<void> | null = null;
+  /** Resolves when the measurements under way are done. */
+  #measuring: Promise<unknown> = Promise.resolve();
+  /** Kernels that were needed, or may be, before they were timed, by key. */
+  #waiting = new Map<string, Waiting>();
 
   constructor(options: AutotunerOptions) {
     this.#options = options;
@@ -117,6 +151,75 @@ export class Autotuner implements TileSource, Tuning {
   report(): TuningReport {
     const { adapter, shaderDigest } = this.#options;
     return { adapter, shaderDigest, choices: Object.fromEntries(this.#choices) };
+  }
+
+  /** Tiles that are chosen already for the dispatches of a plan, by the keys of tiles.ts. */
+  async knownTiles(
+    dispatches: readonly Dispatch[],
+    context: LoweringContext,
+    { use = false, wait = false }: KnownOptions = {},
+  ): Promise<Record<string, Tile>> {
+    this.#loaded ??= this.#load();
+    await this.#loaded;
+    const tiles: Record<string, Tile> = {};
+    for (const dispatch of dispatches) {
+      const choice = loweringOf(dispatch.op)(dispatch, context).choice;
+      if (!choice || choice.candidates.length < 2) continue;
+      const { candidates, key, tile, work } = choice;
+      const known = this.#known(key);
+      if (known && candidates.some((c) => same(c, known.tile))) {
+        tiles[key] = known.tile;
+        if (use) this.#use(key, known);
+      } else {
+        if (use) this.#use(key, { tile, source: 'default' });
+        if (wait && !this.#waiting.has(key)) {
+          this.#waiting.set(key, { dispatch, context, work, passes: 0 });
+        }
+      }
+    }
+    return tiles;
+  }
+
+  waitingVariants(): KernelCall[] {
+    return this.#leftMs() > 0 ? this.#heaviest().flatMap(([, waiting]) => variantsOf(waiting)) : [];
+  }
+
+  /**
+   * Times one kernel that waits for it, for the plans to come; those made already keep what they have.
+   * It is the heaviest whose variants are compiled, or that was passed over {@link MAX_PASSES} times.
+   * Must not run beside other work on the device.
+   *
+   * @returns Whether there was one, and time left for it.
+   */
+  async timeNext(device: GPUDevice, pipelines: PipelineCache): Promise<boolean> {
+    if (this.#leftMs() <= 0) return false;
+    for (const [key, waiting] of this.#heaviest()) {
+      const isReady = variantsOf(waiting).every((call) => pipelines.has(call));
+      if (!isReady && ++waiting.passes <= MAX_PASSES) continue;
+      const { context, dispatch } = waiting;
+      this.#waiting.delete(key);
+      await this.#measure([[key, { dispatch }]], {}, context, device, pipelines);
+      return true;
+    }
+    return false;
+  }
+
+  #heaviest(): [string, Waiting][] {
+    return [...this.#waiting].sort(([, a], [, b]) => b.work - a.work);
+  }
+
+  /** What measurements may still take; nothing where only known choices are used. */
+  #leftMs(): number {
+    const { measure = true, totalMs = Number.POSITIVE_INFINITY } = this.#options;
+    return measure ? totalMs - this.#spentMs : 0;
+  }
+
+  /** Resolves when nothing is being measured. */
+  async quiet(): Promise<void> {
+    for (let all: unknown = null; all !== this.#measuring; ) {
+      all = this.#measuring;
+      await all;
+    }
   }
 
   /**
@@ -155,31 +258,44 @@ export class Autotuner implements TileSource, Tuning {
     const heaviest = [...unknown].sort(
       ([, a], [, b]) => Number(!!a.begun) - Number(!!b.begun) || b.work - a.work,
     );
-    const {
-      minMs = MIN_MS,
-      budgetMs = BUDGET_MS,
-      totalMs = Number.POSITIVE_INFINITY,
-    } = this.#options;
-    const start = performance.now();
-    const deadline = start + Math.min(budgetMs, totalMs - this.#spentMs);
-    if (start >= deadline) return tiles;
-    const readback = new Readback(device);
-    const bench = new Workbench(device, pipelines, readback);
-    try {
-      for (const [key, { dispatch, begun }] of heaviest) {
-        if (performance.now() > deadline) break;
-        const decision = await measure(dispatch, context, bench, { minMs, deadline, begun });
-        this.#choices.set(key, decision);
-        this.#use(key, decision);
-        tiles[key] = decision.tile;
-      }
-    } finally {
-      bench.dispose();
-      readback.dispose();
-      this.#spentMs += performance.now() - start;
-    }
-    await this.#store();
+    await this.#measure(heaviest, tiles, context, device, pipelines);
     return tiles;
+  }
+
+  /** Measures, in this order, as long as there is time; adds what was chosen to `tiles`. */
+  async #measure(
+    unknown: readonly [string, { dispatch: Dispatch; begun?: TileDecision }][],
+    tiles: Record<string, Tile>,
+    context: LoweringContext,
+    device: GPUDevice,
+    pipelines: PipelineCache,
+  ): Promise<void> {
+    const { minMs = MIN_MS, budgetMs = BUDGET_MS } = this.#options;
+    const start = performance.now();
+    const deadline = start + Math.min(budgetMs, this.#leftMs());
+    if (start >= deadline) return;
+    const work = async () => {
+      const readback = new Readback(device);
+      const bench = new Workbench(device, pipelines, readback);
+      try {
+        for (const [key, { begun, dispatch }] of unknown) {
+          if (performance.now() > deadline) break;
+          const decision = await measure(dispatch, context, bench, { minMs, deadline, begun });
+          this.#choices.set(key, decision);
+          this.#waiting.delete(key);
+          this.#use(key, decision);
+          tiles[key] = decision.tile;
+        }
+      } finally {
+        bench.dispose();
+        readback.dispose();
+        this.#spentMs += performance.now() - start;
+      }
+    };
+    const measuring = work();
+    this.#measuring = Promise.all([this.#measuring, measuring.catch(() => undefined)]);
+    await measuring;
+    await this.#store();
   }
 
   #known(key: string): Pick<TileDecision, 'tile' | 'source'> | undefined {
@@ -223,6 +339,13 @@ export class Autotuner implements TileSource, Tuning {
       this.#options.onNotice?.(`Cannot store tuning: ${messageOf(error)}`);
     }
   }
+}
+
+function variantsOf({ context, dispatch }: Waiting): KernelCall[] {
+  const lower = (tiles: Record<string, Tile>) =>
+    loweringOf(dispatch.op)(dispatch, { ...context, tiles });
+  const { candidates, key } = lower({}).choice!;
+  return candidates.map((tile) => lower({ [key]: tile }));
 }
 
 function same(a: Tile, b: Tile): boolean {

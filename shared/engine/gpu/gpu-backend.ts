@@ -20,6 +20,7 @@ import { F16_FEATURE, isHalf } from '../plan/numerics.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TileSource } from './autotuner.ts';
 import { openDevice } from './device.ts';
+import { GpuKernelsAhead } from './kernels-ahead.ts';
 import { PipelineCache } from './pipeline-cache.ts';
 import { profileList } from './profiler.ts';
 import { Readback } from './readback.ts';
@@ -65,6 +66,7 @@ export class GpuBackend implements Backend {
   readonly device: GPUDevice;
   readonly pipelines: PipelineCache;
   readonly quads: boolean;
+  readonly ahead = new GpuKernelsAhead(this);
   /** Asked at every `prepare`; null: the defaults of the adapter's family. */
   tuner: TileSource | null;
   #readback: Readback;
@@ -203,17 +205,17 @@ export class GpuBackend implements Backend {
     this.#checkNumerics(plan);
     // Before anything is tuned or compiled for tensors that cannot be.
     for (const s of plan.slots) this.#checkSize(slotLabel(s), s.elements * 4);
-    const context: LoweringContext = {
-      replicas: plan.replicas,
-      parameterElements: plan.parameterElements,
-      family: this.adapter.kind === 'gpu' ? 'gpu' : 'software',
-      quads: this.quads,
-      scheduleBase: bindings.scheduleBase,
-      scheduleColumns: bindings.scheduleColumns,
-    };
+    const context = this.contextOf(plan, bindings);
     if (this.tuner) {
-      const { device, pipelines } = this;
-      context.tiles = await this.tuner.tilesFor(plan.dispatches, context, device, pipelines);
+      const { device, pipelines, tuner } = this;
+      const { timing = 'now' } = bindings;
+      context.tiles =
+        timing !== 'now' && tuner.knownTiles
+          ? await tuner.knownTiles(plan.dispatches, context, {
+              use: true,
+              wait: timing === 'later',
+            })
+          : await tuner.tilesFor(plan.dispatches, context, device, pipelines);
     }
     const calls = plan.dispatches.map((d) => loweringOf(d.op)(d, context));
     for (const call of calls) checkGrid(call);
@@ -267,6 +269,21 @@ export class GpuBackend implements Backend {
       },
     };
     return executable;
+  }
+
+  /** What the lowerings are told, besides the tiles. */
+  contextOf(
+    plan: Plan,
+    { scheduleBase, scheduleColumns }: Pick<PlanBindings, 'scheduleBase' | 'scheduleColumns'>,
+  ): LoweringContext {
+    return {
+      replicas: plan.replicas,
+      parameterElements: plan.parameterElements,
+      family: this.adapter.kind === 'gpu' ? 'gpu' : 'software',
+      quads: this.quads,
+      scheduleBase,
+      scheduleColumns,
+    };
   }
 
   #checkNumerics(plan: Plan): void {

@@ -5,6 +5,7 @@
 import { ShaderCompileError } from '../../base/errors.ts';
 import type { KernelCall } from '../kernels/kernel-call.ts';
 import { linkShader } from '../kernels/shader-text.ts';
+import type { KernelTally } from '../plan/backend.ts';
 
 export interface CompiledKernel {
   pipeline: GPUComputePipeline;
@@ -17,19 +18,53 @@ export class PipelineCache {
   #layouts = new Map<string, GPUBindGroupLayout>();
   hits = 0;
   misses = 0;
+  /** Who compiled ahead what has not been asked for yet, by key. */
+  #unused = new Map<string, KernelTally>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
   get(call: KernelCall): Promise<CompiledKernel> {
-    const key = JSON.stringify([call.shader, call.defines, call.constants]);
+    const key = keyOf(call);
     const known = this.#pipelines.get(key);
     if (known) {
       this.hits++;
+      const tally = this.#unused.get(key);
+      if (tally) tally.used++;
+      this.#unused.delete(key);
       return known;
     }
     this.misses++;
+    return this.#add(key, call);
+  }
+
+  /** Whether the kernel was compiled, or is being. */
+  has(call: KernelCall): boolean {
+    return this.#pipelines.has(keyOf(call));
+  }
+
+  /**
+   * Compiles a kernel that will be asked for later, if it is not there yet.
+   *
+   * @param tally Counts it, and once it is asked for.
+   * @throws {ShaderCompileError} As `get` does, which then tries again.
+   */
+  async prepare(call: KernelCall, tally: KernelTally): Promise<void> {
+    const key = keyOf(call);
+    if (this.#pipelines.has(key)) return;
+    tally.made++;
+    this.#unused.set(key, tally);
+    try {
+      await this.#add(key, call);
+    } catch (error) {
+      tally.made--;
+      this.#unused.delete(key);
+      throw error;
+    }
+  }
+
+  #add(key: string, call: KernelCall): Promise<CompiledKernel> {
     const compiled = this.#compile(call);
     this.#pipelines.set(key, compiled);
     compiled.catch(() => this.#pipelines.delete(key));
@@ -81,4 +116,8 @@ export class PipelineCache {
       `Cannot compile shader ${where}: ${first?.message ?? scoped?.message ?? failure ?? 'unknown reason'}`,
     );
   }
+}
+
+function keyOf({ constants, defines, shader }: KernelCall): string {
+  return JSON.stringify([shader, defines, constants]);
 }

@@ -36,6 +36,45 @@ export interface PlanBindings {
   buffers: Readonly<Record<string, DeviceBuffer>>;
   scheduleBase: number;
   scheduleColumns: number;
+  /**
+   * What of kernel variants that nobody timed yet: they are timed `now`, `later` (see
+   * {@link KernelsAhead.timeNext}), or not for this plan; until then the default is used. @default {'now'}
+   */
+  timing?: 'now' | 'later' | 'never';
+}
+
+/** Kernels that were made beforehand, and those among them that a plan has asked for since. */
+export interface KernelTally {
+  made: number;
+  used: number;
+}
+
+/** Kernels made before a plan needs them, so that nobody waits for them when it does. */
+export interface KernelsAhead {
+  /**
+   * The kernels of a plan that nobody has asked for yet. Each call compiles one; nothing else is made,
+   * timed or chosen.
+   *
+   * @param tally Counts what is made this way.
+   * @throws {RangeError} If the plan cannot be lowered.
+   */
+  missing(
+    plan: Plan,
+    schedule: Pick<PlanBindings, 'scheduleBase' | 'scheduleColumns'>,
+    tally: KernelTally,
+  ): Promise<(() => Promise<void>)[]>;
+  /** The same for the variants of kernels that wait to be timed, the heaviest kernel's first. */
+  variants(tally: KernelTally): (() => Promise<void>)[];
+  /**
+   * Times the variants of one kernel that waits for it, for plans to come: of the heaviest whose
+   * variants are compiled, or that has been passed over a few times. Must not run beside other work on
+   * the device.
+   *
+   * @returns Whether there was one, and time left for it.
+   */
+  timeNext(): Promise<boolean>;
+  /** Resolves when no kernel variants are being timed: other work would be timed with them. */
+  quiet(): Promise<void>;
 }
 
 export interface ReadRequest {
@@ -116,6 +155,8 @@ export interface Backend {
   readMany(requests: readonly ReadRequest[]): Promise<Float32Array<ArrayBuffer>[]>;
   /** @throws {ShaderCompileError} Naming shader file and line. */
   prepare(plan: Plan, bindings: PlanBindings): Promise<Executable>;
+  /** Absent: there is nothing to compile. */
+  readonly ahead?: KernelsAhead;
   /** Runs a plan `times` times in a row, in one submit; returns before the device is done. */
   run(executable: Executable, times: number): void;
   /**
@@ -131,4 +172,16 @@ export interface Backend {
   /** Resolves when the device has done everything submitted. */
   idle(): Promise<void>;
   dispose(): void;
+}
+
+/** The backend, with plans prepared in another way. */
+export function preparedBy(backend: Backend, prepare: Backend['prepare']): Backend {
+  return new Proxy(backend, {
+    get(target, key) {
+      if (key === 'prepare') return prepare;
+      // Methods and getters of the backend's class must find its private fields.
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -4,7 +4,7 @@
  * tuner changes it. Whatever the class, sums, activations, parameters, gradients and moments are
  * float32.
  */
-import type { Backend } from './backend.ts';
+import { type Backend, preparedBy } from './backend.ts';
 import type { Plan } from './plan.ts';
 
 /**
@@ -61,16 +61,5 @@ export function planIn(plan: Plan, numerics: Numerics): Plan {
 /** The backend, with every plan prepared in a numeric class; for `f32` the backend itself. */
 export function backendIn(backend: Backend, numerics: Numerics): Backend {
   if (numerics === 'f32') return backend;
-  return new Proxy(backend, {
-    get(target, key) {
-      if (key === 'prepare') {
-        const prepare: Backend['prepare'] = (plan, bindings) =>
-          target.prepare(planIn(plan, numerics), bindings);
-        return prepare;
-      }
-      // Methods and getters of the backend's class must find its private fields.
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return preparedBy(backend, (plan, bindings) => backend.prepare(planIn(plan, numerics), bindings));
 }

@@ -10,6 +10,8 @@ export function KernelMemory({ className }: { className?: string | undefined }) 
   const cache = useRunStore((s) => s.snapshot?.cache ?? null);
   const memory = useRunStore((s) => s.snapshot?.memory ?? null);
   const placements = useRunStore((s) => s.snapshot?.placements ?? null);
+  const rebuilds = useRunStore((s) => s.snapshot?.rebuilds ?? null);
+  const warmUp = useRunStore((s) => s.snapshot?.warmUp ?? null);
   const dispatches = useRunStore((s) => s.snapshot?.dispatchesPerStep ?? 0);
   const isPrepared = cache !== null && memory !== null && dispatches > 0;
   return (
@@ -25,6 +27,8 @@ export function KernelMemory({ className }: { className?: string | undefined }) 
           <Fact term="Cache hits" value={hitRate(cache)} />
           <Fact term="Hits once warm" value={warmRate(cache)} />
           <Fact term="Training waited" value={waited(placements)} />
+          <Fact term="Changes of the network" value={stoodStill(rebuilds)} />
+          <Fact term="Made beforehand" value={madeBeforehand(warmUp)} />
           <Fact term="Evictions" value={formatCount(cache.evictions)} />
           <Arena {...memory} />
         </dl>
@@ -60,6 +64,23 @@ function waited(placements: EngineSnapshot['placements'] | null): string {
   const { placed, waitedMs, waits } = placements;
   const ms = formatCount(Math.ceil(waitedMs));
   return `${ms} ms, for ${formatCount(waits)} of ${formatCount(placed)} seeds`;
+}
+
+/** How long training stood still for new plans, and for kernels that were not there. */
+function stoodStill(rebuilds: EngineSnapshot['rebuilds'] | null): string {
+  if (!rebuilds || rebuilds.count === 0) return UNMEASURED;
+  const [total, longest] = [rebuilds.totalMs, rebuilds.longestMs].map((ms) =>
+    formatCount(Math.ceil(ms)),
+  );
+  return `${formatCount(rebuilds.count)} in ${total} ms, ${longest} ms the longest`;
+}
+
+function madeBeforehand(warmUp: EngineSnapshot['warmUp'] | null): string {
+  if (!warmUp || warmUp.artifacts + warmUp.kernels === 0) return UNMEASURED;
+  const { artifacts, artifactsUsed, kernels, kernelsUsed } = warmUp;
+  const part = (all: number, what: string, used: number, done: string) =>
+    `${formatCount(all)} ${what} (${formatCount(used)} ${done})`;
+  return `${part(artifacts, 'artifacts', artifactsUsed, 'planted')}, ${part(kernels, 'kernels', kernelsUsed, 'used')}`;
 }
 
 function Fact({ term, value }: { term: string; value: string }) {
