@@ -44,6 +44,8 @@ export function createMessageStreams(deps: AppDeps, places: StreamPlaces) {
         while (!stream.aborted && !stream.closed && !draining.aborted) {
           const found = await messages.read(topic, cursor, BATCH);
           for (const { id, key, body } of found) {
+            // Nobody reads the rest of a batch once the line is cut.
+            if (stream.aborted) break;
             await stream.writeSSE({
               id,
               event: 'message',

@@ -81,6 +81,8 @@ async function pump(
         continue;
       }
       for (const event of page.events) {
+        // Nobody reads the rest of a page once the line is cut.
+        if (stream.aborted) return;
         await stream.writeSSE({ id: `${epoch}.${event.seq}`, data: event.body });
         seq = event.seq;
       }
