@@ -1,12 +1,13 @@
 /** Networks with committed seeds, folded one after the other: for tests here and on a GPU. */
 import { RandomStream } from '../base/random.ts';
+import { libraryBlueprint } from '../blueprints/library.ts';
 import { Blueprint } from '../contracts/blueprint.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 import { makePlan } from '../engine/plan/plan.ts';
 import { numel } from '../engine/plan/shape.ts';
 import { tinyDataset } from '../tolaria/_test-run.ts';
 import type { NetworkRuntime } from '../tolaria/network-runtime.ts';
-import { type Network, openNetwork, SGD, topologyOf } from './_test-topology.ts';
+import { layersOf, type Network, openNetwork, SGD, topologyOf } from './_test-topology.ts';
 import { foldForm } from './fold.ts';
 import { foldSite } from './fold-site.ts';
 import { foldedTensors } from './fold-tensors.ts';
@@ -109,6 +110,42 @@ export function stepOf({ replicas }: Network, topology: Topology): string[] {
   return makePlan('train', training.graph, replicas).dispatches.map((d) =>
     JSON.stringify([d.op, d.attrs, [...d.inputs, ...d.outputs].map((t) => t.shape)]),
   );
+}
+
+/** A window with gaps between its taps and groups of so many channels in and out. */
+export interface GappyWindow {
+  groups: number;
+  inside: readonly [number, number];
+  dilation: number;
+  stride: number;
+  kernelSize: number;
+}
+
+/** One such convolution, `conv1`, on images of 6 by 7, a tanh and a classifier. */
+export function gappyNetwork(window: GappyWindow): Network {
+  const { dilation, groups, inside, kernelSize, stride } = window;
+  const input = [6, 7, groups * inside[0]];
+  const host: Network['host'] = {
+    kind: 'layers',
+    layers: [
+      {
+        ...{ kind: 'conv2d', channels: groups * inside[1], kernelSize, stride, dilation, groups },
+        padding: (dilation * (kernelSize - 1)) / 2,
+      },
+      { kind: 'activation', activation: 'tanh' },
+      { kind: 'global-pool' },
+      { kind: 'linear', units: 'classes' },
+    ],
+  };
+  return { host, input, classes: 3, replicas: 1, layers: layersOf(host, input, 3) };
+}
+
+/** Two seeds on `conv1` that fold, the one that reads z first: what the other adds is not its own. */
+export function gappySeeds(kernelSize: number, mode: 'add' | 'replace'): GraftedSeed[] {
+  return [
+    committed('conv1', libraryBlueprint('identity'), 'add', 0),
+    committed('conv1', FOLDABLE.grouped(kernelSize), mode, 1),
+  ];
 }
 
 export interface FoldedNetwork {

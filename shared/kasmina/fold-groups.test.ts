@@ -5,8 +5,16 @@ import { libraryBlueprint } from '../blueprints/library.ts';
 import type { Blueprint } from '../contracts/blueprint.ts';
 import { createReferenceBackend } from '../engine/reference/reference-backend.ts';
 import type { HostLayer } from '../models/host.ts';
-import { ascending, committed, FOLDABLE, foldAll, stepOf } from './_test-fold.ts';
-import { layersOf, type Network, topologyOf } from './_test-topology.ts';
+import {
+  ascending,
+  committed,
+  FOLDABLE,
+  foldAll,
+  gappyNetwork,
+  gappySeeds,
+  stepOf,
+} from './_test-fold.ts';
+import { topologyOf } from './_test-topology.ts';
 import { FOLD_BOUND, foldForm } from './fold.ts';
 import { foldSite } from './fold-site.ts';
 import { foldedTensors, type Tensors } from './fold-tensors.ts';
@@ -78,30 +86,9 @@ describe('folding a Conv2d host with groups and dilation', () => {
   it('keeps the outputs, within groups and with gaps between taps', async () => {
     await fc.assert(
       fc.asyncProperty(gappy, async (c) => {
-        const { dilation, groups, inside, kernelSize, seedKernel, stride } = c;
-        const input = [6, 7, groups * inside[0]];
-        const window = { kernelSize, stride, dilation, groups };
-        const host: Network['host'] = {
-          kind: 'layers',
-          layers: [
-            {
-              ...{ kind: 'conv2d', channels: groups * inside[1], ...window },
-              padding: (dilation * (kernelSize - 1)) / 2,
-            },
-            { kind: 'activation', activation: 'tanh' },
-            { kind: 'global-pool' },
-            { kind: 'linear', units: 'classes' },
-          ],
-        };
-        const network: Network = {
-          ...{ host, input, classes: 3, replicas: 1 },
-          layers: layersOf(host, input, 3),
-        };
-        // The one that reads z first: what the other adds to it is not the host's own.
-        const seeds = [
-          committed('conv1', libraryBlueprint('identity'), 'add', 0),
-          committed('conv1', FOLDABLE.grouped(seedKernel), c.mode, 1),
-        ];
+        const { kernelSize, seedKernel } = c;
+        const network = gappyNetwork(c);
+        const seeds = gappySeeds(seedKernel, c.mode);
         const folded = await foldAll(backend, network, seeds, 'layer', c.draw);
         expect(folded.deviation).toBeLessThanOrEqual(FOLD_BOUND);
         expect(folded.changes.length).toBe(seedKernel > kernelSize ? 1 : 0);
