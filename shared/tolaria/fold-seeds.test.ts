@@ -95,6 +95,66 @@ describe('Trainer with growth.fold auto', () => {
     expect(folds(events)).toEqual([expect.objectContaining({ step: 51, folded: true })]);
   });
 
+  describe('with another seed on the layer', () => {
+    /** One seed to step 36, the other 10 steps later. */
+    const two = (first: string, second: string, mode?: 'add' | 'replace'): Script => ({
+      6: [germinate('fc2', first, mode)],
+      16: [germinate('fc2', second, mode, 1), advance('fc2')],
+      26: [advance('fc2', 1)],
+      36: [fossilize('fc2')],
+    });
+    const open = () => openTiny({ experiment: experimentOf({ slotsPerLayer: 2 }, { steps: 70 }) });
+
+    it('waits while that reads the output that would change, and folds after it', async () => {
+      const { trainer, events } = await open();
+      await follow(trainer, two('low-rank-2', 'identity', 'add'), 46);
+      expect(stages(trainer)).toEqual(['fc2:FOSSILIZED', 'fc2:HOLDING']);
+      expect(folds(events)).toEqual([]);
+      const gain = (await trainer.runtime.exportTensors()).get('fc2.seeds.s2.gain.weight')!;
+      // It does something, so that folding the other first would have been seen.
+      expect(gain.data.some((g) => Math.abs(g) > 1e-3)).toBe(true);
+      await follow(trainer, { 46: [fossilize('fc2', 1)] }, 60);
+      const all = folds(events);
+      expect(all).toMatchObject([
+        { seedId: 's2', folded: true },
+        { seedId: 's1', folded: true },
+      ]);
+      expect(trainer.runtime.topology.seeds).toEqual([]);
+      for (const event of all as unknown as { deviation: number }[]) {
+        expect(event.deviation).toBeLessThanOrEqual(FOLD_BOUND);
+      }
+    });
+
+    it('folds once that was culled', async () => {
+      const { trainer, events } = await open();
+      await follow(trainer, { ...two('low-rank-2', 'identity', 'add'), 46: [cull('fc2', 1)] }, 48);
+      expect(folds(events)).toMatchObject([{ seedId: 's1', folded: true }]);
+    });
+
+    it('stays where that stays, and says because of which', async () => {
+      const { trainer, events } = await open();
+      const script = two('low-rank-2', 'bottleneck-mlp-2', 'add');
+      await follow(trainer, { ...script, 46: [fossilize('fc2', 1)] }, 50);
+      expect(folds(events)).toMatchObject([
+        { seedId: 's2', folded: false },
+        {
+          ...{ seedId: 's1', folded: false, deviation: null },
+          reason: "seed s2 beside it reads the layer's output, which would be another",
+        },
+      ]);
+    });
+
+    it('stays where both read the output: neither can go first', async () => {
+      const { trainer, events } = await open();
+      const script = two('identity', 'identity', 'add');
+      await follow(trainer, { ...script, 46: [fossilize('fc2', 1)] }, 50);
+      expect(folds(events)).toMatchObject([
+        { seedId: 's1', folded: false, reason: expect.stringContaining('seed s2 beside it') },
+        { seedId: 's2', folded: false, reason: expect.stringContaining('seed s1 beside it') },
+      ]);
+    });
+  });
+
   it('says once why a seed stays a graft', async () => {
     const { trainer, events } = await openTiny({ experiment: experimentOf({}) });
     const before = trainer.parameters;

@@ -6,12 +6,13 @@ import { DeviceLostError, messageOf } from '../base/errors.ts';
 import type { RunEvent } from '../contracts/events.ts';
 import type { OptimizerSpec } from '../contracts/experiment.ts';
 import { FOLD_BOUND, type FoldForm, foldForm } from '../kasmina/fold.ts';
+import { foldTurn, type GraftBeside } from '../kasmina/fold-order.ts';
 import { type FoldSite, foldSite } from '../kasmina/fold-site.ts';
 import { foldedTensors, type MomentScale } from '../kasmina/fold-tensors.ts';
 import type { Topology } from '../kasmina/growing-network.ts';
 import type { GrowthController, SlotRecord } from '../kasmina/growth-controller.ts';
 import type { HostChange } from '../kasmina/host-changes.ts';
-import { seedPrefix } from '../kasmina/kasmina-layer.ts';
+import { type GraftedSeed, seedPrefix } from '../kasmina/kasmina-layer.ts';
 import type { NetworkRuntime } from './network-runtime.ts';
 import type { ParameterGroup } from './schedule.ts';
 
@@ -39,7 +40,7 @@ export interface FoldTask {
 type FoldEvent = Omit<Extract<RunEvent, { type: 'fold' }>, 'seq' | 'step' | 'time'>;
 
 /**
- * @returns What to log; null when the seed has to wait for a neighbour to go.
+ * @returns What to log; null when the seed has to wait for another to fold or to go.
  * @throws {DeviceLostError} When the device goes away.
  */
 export async function foldSeed(task: FoldTask, record: SlotRecord): Promise<FoldEvent | null> {
@@ -60,6 +61,12 @@ export async function foldSeed(task: FoldTask, record: SlotRecord): Promise<Fold
   if (form.kind === 'grafted') {
     record.stays = true;
     return report(false, form.reason, null);
+  }
+  const turn = foldTurn(seed, graftsBeside(task, seed));
+  if (turn?.kind === 'wait') return null;
+  if (turn?.kind === 'never') {
+    record.stays = true;
+    return report(false, turn.reason, null);
   }
   if (form.kind === 'widen' && site.neighbours.some((name) => growth.hasGraft(name))) return null;
 
@@ -95,6 +102,17 @@ export async function foldSeed(task: FoldTask, record: SlotRecord): Promise<Fold
     runtime.parameterCount - before.parameters + record.state.parameters,
   );
   return report(true, placeOf(form), deviation);
+}
+
+/** The other grafts on a seed's layer. */
+function graftsBeside({ growth, runtime }: FoldTask, seed: GraftedSeed): GraftBeside[] {
+  const { seeds } = runtime.topology;
+  const own = seeds.indexOf(seed);
+  return seeds.flatMap((other, i) => {
+    if (other === seed || other.layerId !== seed.layerId) return [];
+    const { state, stays = false } = growth.record(other.layerId, other.slot);
+    return [{ seed: other, stage: state.stage, stays, isBefore: i < own }];
+  });
 }
 
 function placeOf(form: FoldForm): string {
