@@ -45,3 +45,8 @@ export function unrolledTaps({ KW, DILATION }: Window): number {
   while (KW % taps !== 0) taps--;
   return taps;
 }
+
+/** Channels of x that are not padding, of the last vec4 when it is the only one. */
+export function realChannels(channels: number): number {
+  return Math.min(channels, LANES);
+}
