@@ -12,8 +12,8 @@ import {
   PUBLISHED_RATIOS,
   START,
 } from './student-teacher-arms.ts';
+import type { Pair } from './student-teacher-task.ts';
 import type { Found } from './student-teacher-training.ts';
-import type { Pair } from './students.ts';
 import { deviationOf, meanOf } from './suite.ts';
 
 /** From the largest loss of the source's figure to the least. */

@@ -16,7 +16,8 @@ import {
   type Student,
   topDirection,
 } from './student-teacher-growth.ts';
-import { FULL, type Pair, Students } from './students.ts';
+import type { Pair } from './student-teacher-task.ts';
+import { FULL, Students } from './students.ts';
 import type { SuiteOptions } from './suite.ts';
 import type { SuiteStore } from './suite-store.ts';
 

@@ -17,7 +17,8 @@ import {
   type Student,
   type Task,
 } from './student-teacher-growth.ts';
-import { pairsOf, Students } from './students.ts';
+import { pairsOf } from './student-teacher-task.ts';
+import { Students } from './students.ts';
 import { type SuiteOptions, suiteText } from './suite.ts';
 
 function matrix(random: RandomStream, rows: number, columns: number): number[][] {

@@ -13,8 +13,8 @@
 import type { SuiteResult } from '../../contracts/verdict.ts';
 import { GROWING } from './student-teacher-arms.ts';
 import { judge } from './student-teacher-tables.ts';
+import { pairsOf, REPEATS } from './student-teacher-task.ts';
 import { trainArms } from './student-teacher-training.ts';
-import { pairsOf, REPEATS } from './students.ts';
 import { interruptedResult, type Suite, type SuiteOptions } from './suite.ts';
 import { SuiteStore } from './suite-store.ts';
 

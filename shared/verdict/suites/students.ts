@@ -1,10 +1,9 @@
 /**
- * The student-teacher task and its students: a Kasmina host of one hidden layer without biases, whose
+ * The students of the student-teacher task: a Kasmina host of one hidden layer without biases, whose
  * output layer has a seed slot, as replicas of one network. A student grows by a widening seed that
  * reads the input, beside the hidden layer; it is blended in at full weight with computed weights,
  * trains with the host, and is folded into the hidden layer when the next one comes.
  */
-import { RandomStream } from '../../base/random.ts';
 import { Blueprint } from '../../contracts/blueprint.ts';
 import { dormantSlot, type SeedSlotState } from '../../contracts/seed.ts';
 import { differentiate } from '../../engine/plan/autodiff.ts';
@@ -20,13 +19,11 @@ import * as slots from '../../kasmina/seed-slot.ts';
 import type { HostLayer } from '../../models/layer.ts';
 import { initialValues } from '../../nn/initialise.ts';
 import { noStatistics, ReplicaNet } from './replica-net.ts';
-import { FEATURES, type Student, type Task, type Unit } from './student-teacher-growth.ts';
+import { FEATURES, type Student, type Unit } from './student-teacher-growth.ts';
+import { type Pair, ROWS } from './student-teacher-task.ts';
 
-const ROWS = 1000;
 /** Units of the widest student. */
 export const FULL = 10;
-/** Students of each teacher. */
-export const REPEATS = 3;
 const SGD = { kind: 'sgd', learningRate: 0.1, momentum: 0, weightDecay: 0 } as const;
 /**
  * Value of one more input. At a pre-activation of exactly 0 the source's ReLU lets the gradient
@@ -52,44 +49,6 @@ export const UNIT = Blueprint.parse({
   ],
   output: 'out',
 });
-
-/** One teacher and one set of first values; arms of a pair start from the same student. */
-export interface Pair {
-  teacher: number;
-  task: Task;
-  seed: number;
-}
-
-export function pairsOf(teachers: number): Pair[] {
-  const random = new RandomStream(1, 'student-teacher/inputs');
-  const x = Array.from({ length: ROWS }, () =>
-    Float64Array.from({ length: FEATURES }, () => Math.fround(random.normal())),
-  );
-  return Array.from({ length: teachers }, (_, t) => {
-    const weights = new RandomStream(t + 1, 'student-teacher/teacher');
-    const matrix = () =>
-      Array.from({ length: FEATURES }, () =>
-        Array.from({ length: FEATURES }, () => 2 * weights.uniform() - 1),
-      );
-    const teacher: Student = { fanIn: matrix(), fanOut: matrix() };
-    const y = x.map((row) => forward(teacher, row));
-    return Array.from({ length: REPEATS }, (_r, r) => ({
-      teacher: t,
-      task: { x, y },
-      seed: 1000 * (t + 1) + r,
-    }));
-  }).flat();
-}
-
-function forward({ fanIn, fanOut }: Student, row: Float64Array): Float64Array {
-  const out = new Float64Array(FEATURES);
-  for (let u = 0; u < fanOut.length; u++) {
-    let z = 0;
-    for (let f = 0; f < FEATURES; f++) z += row[f]! * fanIn[f]![u]!;
-    if (z > 0) for (let o = 0; o < FEATURES; o++) out[o]! += z * fanOut[u]![o]!;
-  }
-  return out.map(Math.fround);
-}
 
 const layersOf = (units: number): HostLayer[] => [
   { kind: 'linear', name: HIDDEN, units, bias: false },
