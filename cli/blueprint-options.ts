@@ -1,6 +1,6 @@
 /** Options of `esper blueprint`, and how a host is written on the command line. */
 import { InputError } from '#shared/base/errors.ts';
-import { positionsOf } from '#shared/blueprints/ir.ts';
+import { positionsOf } from '#shared/blueprints/host-positions.ts';
 import {
   type HostShape,
   HostShape as HostShapeSchema,

@@ -1,6 +1,6 @@
 /** `esper blueprint`: shows what a blueprint becomes on a host, or why it does not fit. */
 import { InputError, messageOf } from '#shared/base/errors.ts';
-import { hostSeenBy, positionsOf } from '#shared/blueprints/ir.ts';
+import { hostSeenBy, positionsOf } from '#shared/blueprints/host-positions.ts';
 import { CATALOGUE, libraryBlueprint } from '#shared/blueprints/library.ts';
 import { parseBlueprint } from '#shared/blueprints/own-blueprints.ts';
 import { type BlueprintPreview, previewBlueprint } from '#shared/blueprints/preview.ts';

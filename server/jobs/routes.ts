@@ -2,7 +2,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { canonicalJson, sha256Hex } from '#shared/base/canonical.ts';
 import { messageOf } from '#shared/base/errors.ts';
-import { inferShapes, validateBlueprint } from '#shared/blueprints/ir.ts';
+import { validateBlueprint } from '#shared/blueprints/blueprint-rules.ts';
+import { inferShapes } from '#shared/blueprints/ir.ts';
 import { PageQuery } from '#shared/contracts/api.ts';
 import {
   JobDetail,

@@ -2,8 +2,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import { canonicalJson } from '#shared/base/canonical.ts';
 import { messageOf } from '#shared/base/errors.ts';
+import { validateBlueprint } from '#shared/blueprints/blueprint-rules.ts';
 import { blueprintId } from '#shared/blueprints/canonical-hash.ts';
-import { validateBlueprint } from '#shared/blueprints/ir.ts';
 import { BlueprintPage, PageQuery, StoredBlueprint } from '#shared/contracts/api.ts';
 import { Blueprint } from '#shared/contracts/blueprint.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';

@@ -5,7 +5,7 @@
  */
 import { canonicalJson, sha256Hex } from '../base/canonical.ts';
 import type { Blueprint, BlueprintNode } from '../contracts/blueprint.ts';
-import { validateBlueprint } from './ir.ts';
+import { validateBlueprint } from './blueprint-rules.ts';
 
 /** Bumped when the meaning of the IR changes, so that an id never changes its meaning. */
 const IR_VERSION = 1;

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../base/errors.ts';
 import { ArtifactManifest, Blueprint, type HostShape } from '../contracts/blueprint.ts';
-import { hostOutputShape, hostSeenBy, inferShapes, probe, validateBlueprint } from './ir.ts';
+import { validateBlueprint } from './blueprint-rules.ts';
+import { hostSeenBy } from './host-positions.ts';
+import { hostOutputShape, inferShapes, probe } from './ir.ts';
 
 const linearHost: HostShape = { kind: 'linear', input: [4, 4, 3], outFeatures: 5 };
 const convHost: HostShape = {

@@ -1,7 +1,6 @@
 /**
- * Rules and shapes of the blueprint IR. `validateBlueprint` says whether a blueprint means anything
- * at all, `inferShapes` what it becomes on one host: the shape of every node, the geometry of every
- * convolution and the list of parameters. Code generation is Tezzeret's.
+ * Shapes of the blueprint IR: what a blueprint becomes on one host, the shape of every node, the
+ * geometry of every convolution and the list of parameters. Code generation is Tezzeret's.
  *
  * Shapes are logical feature axes without the batch: `[features]`, `[length, channels]`, or
  * `[height, width, channels]`.
@@ -13,8 +12,9 @@ import type {
   Dimension,
   HostShape,
   Initializer,
-  Positions,
 } from '../contracts/blueprint.ts';
+import { validateBlueprint } from './blueprint-rules.ts';
+import { positionsOf } from './host-positions.ts';
 import {
   type ConvGeometry,
   convGeometry,
@@ -43,57 +43,8 @@ export type ProbeResult =
   | { compatible: true; parameters: number; reason: null }
   | { compatible: false; parameters: null; reason: string };
 
-/** Ids every blueprint may read: the host layer's input, and its output before its activation. */
-export const GIVEN_INPUTS = ['x', 'z'] as const;
-
 /** Most trainable values of one seed: 128 MiB of f32, WebGPU's default storage binding. */
 export const MAX_BLUEPRINT_PARAMETERS = 2 ** 25;
-
-const NODE_ID = /^[a-z][a-z0-9_-]{0,31}$/;
-
-/**
- * Checks what the schema cannot: ids are unique, nodes read only what comes before them (so there
- * is no cycle), the output exists, and every node reaches it.
- *
- * @throws {InputError} `Cannot use blueprint "b": node "n2" reads "n3", …`
- */
-export function validateBlueprint(blueprint: Blueprint): void {
-  const fail = (reason: string): never => {
-    throw new InputError(`Cannot use blueprint "${blueprint.name}": ${reason}`);
-  };
-  const known = new Set<string>(GIVEN_INPUTS);
-  const later = new Set(blueprint.nodes.map((node) => node.id));
-  for (const node of blueprint.nodes) {
-    if (!NODE_ID.test(node.id)) {
-      fail(
-        `node id "${node.id}" must start with a letter and hold at most 32 of a-z, 0-9, "_", "-"`,
-      );
-    }
-    if (known.has(node.id)) {
-      fail(
-        node.id === 'x' || node.id === 'z'
-          ? `node id "${node.id}" is taken by the host's ${node.id === 'x' ? 'input' : 'output'}`
-          : `node id "${node.id}" is used twice`,
-      );
-    }
-    for (const input of node.inputs) {
-      if (known.has(input)) continue;
-      const what = later.has(input) ? 'which is not before it' : 'which does not exist';
-      fail(`node "${node.id}" reads "${input}", ${what}; it may read x, z and earlier nodes`);
-    }
-    known.add(node.id);
-  }
-  if (!later.has(blueprint.output)) {
-    fail(`output "${blueprint.output}" is none of its nodes (${[...later].join(', ')})`);
-  }
-  const used = new Set([blueprint.output]);
-  for (const node of blueprint.nodes.toReversed()) {
-    if (!used.has(node.id)) {
-      fail(`node "${node.id}" does not reach output "${blueprint.output}"; remove or connect it`);
-    }
-    for (const input of node.inputs) used.add(input);
-  }
-}
 
 /** Shape of the host layer's output, batch left out. */
 export function hostOutputShape(host: HostShape): Shape {
@@ -295,23 +246,6 @@ export function inferShapes(blueprint: Blueprint, host: HostShape): BlueprintSha
     fail(`it would have ${parameterCount} parameters, at most ${MAX_BLUEPRINT_PARAMETERS} fit`);
   }
   return { shapes, convolutions, parameters, parameterCount };
-}
-
-/** Positions of a sample that the host works at; null: a row is a whole sample. */
-export function positionsOf(host: HostShape): Positions | null {
-  return (host.kind === 'linear' && host.positions) || null;
-}
-
-/** Whether what a seed makes of one position depends on the others. */
-export function readsPositions(blueprint: Blueprint): boolean {
-  return blueprint.nodes.some((node) => node.op === 'attention');
-}
-
-/** What of a host matters to a blueprint: one that reads no other position is the same at any length. */
-export function hostSeenBy(blueprint: Blueprint, host: HostShape): HostShape {
-  if (!positionsOf(host) || readsPositions(blueprint)) return host;
-  const { positions: _, ...rest } = host as Extract<HostShape, { kind: 'linear' }>;
-  return rest;
 }
 
 /** Whether `blueprint` fits `host`, without throwing. */

@@ -1,7 +1,7 @@
 /** Blueprints of a person's own: from the text of a file to what a run can find by name. */
 import { InputError, messageOf } from '../base/errors.ts';
 import { Blueprint } from '../contracts/blueprint.ts';
-import { validateBlueprint } from './ir.ts';
+import { validateBlueprint } from './blueprint-rules.ts';
 import { isLibraryName, libraryBlueprint } from './library.ts';
 
 /**

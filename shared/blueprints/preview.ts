@@ -1,7 +1,8 @@
 /** What a blueprint becomes on a host, for people: shapes, parameters and work of every node. */
 import type { Blueprint, BlueprintNode, HostShape } from '../contracts/blueprint.ts';
 import { blueprintId } from './canonical-hash.ts';
-import { inferShapes, positionsOf } from './ir.ts';
+import { positionsOf } from './host-positions.ts';
+import { inferShapes } from './ir.ts';
 
 export interface NodePreview {
   id: string;

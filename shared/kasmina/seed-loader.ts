@@ -4,7 +4,7 @@
  * does not move, so how long a machine compiles changes no bit of a run.
  */
 import { messageOf } from '../base/errors.ts';
-import { hostSeenBy } from '../blueprints/ir.ts';
+import { hostSeenBy } from '../blueprints/host-positions.ts';
 import type { ArtifactSource, ProvidedArtifact } from './artifact-source.ts';
 import { gateG1 } from './gates.ts';
 import type { GrowthControllerOptions, SlotRecord } from './growth-state.ts';

@@ -1,5 +1,6 @@
 /** From a blueprint to nodes of a graph: the only place that gives the IR its meaning there. */
-import { inferShapes, positionsOf } from '../blueprints/ir.ts';
+import { positionsOf } from '../blueprints/host-positions.ts';
+import { inferShapes } from '../blueprints/ir.ts';
 import type {
   Blueprint,
   BlueprintNode,

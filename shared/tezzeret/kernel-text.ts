@@ -1,6 +1,6 @@
 /** From a plan to the WGSL text it runs, without a device. */
 import { sha256Hex } from '../base/canonical.ts';
-import { positionsOf } from '../blueprints/ir.ts';
+import { positionsOf } from '../blueprints/host-positions.ts';
 import type {
   AdapterFamily,
   ArtifactManifest,

@@ -6,7 +6,7 @@
  * It works in pieces (a plan, a kernel, an artifact that gives way by itself) and lets training in
  * after each; it stands still while the trainer looks or kernel variants are timed.
  */
-import { hostSeenBy } from '../blueprints/ir.ts';
+import { hostSeenBy } from '../blueprints/host-positions.ts';
 import type { Blueprint } from '../contracts/blueprint.ts';
 import type { WarmUpReport } from '../contracts/engine-protocol.ts';
 import type { RunEvent } from '../contracts/events.ts';
