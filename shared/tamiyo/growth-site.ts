@@ -38,11 +38,13 @@ export type SiteSearch =
 export function findGrowthSite(o: Observation): SiteSearch {
   const look: SiteLook = {
     ...{ step: o.step, parametersLeft: o.budget.parametersLeft },
-    norms: new NewestNorms(o.signals),
     penalties: cullPenalties(o.outcomes),
-    ...{ best: null, slotSeen: false, offerSeen: false },
+    ...{ best: null, bestScore: Number.NaN, slotSeen: false, offerSeen: false },
   };
-  for (const layer of o.layers) lookAtLayer(look, layer);
+  const norms = newestNorms(o);
+  for (let i = 0; i < o.layers.length; i++) {
+    lookAtLayer(look, o.layers[i] as LayerObservation, norms[i] as number);
+  }
   const { best, offerSeen, slotSeen } = look;
   if (best) return { site: best, obstacle: null };
   return { site: null, obstacle: !slotSeen ? 'no-slot' : !offerSeen ? 'no-offer' : 'penalised' };
@@ -52,14 +54,16 @@ export function findGrowthSite(o: Observation): SiteSearch {
 interface SiteLook {
   readonly step: number;
   readonly parametersLeft: number;
-  readonly norms: NewestNorms;
   readonly penalties: CullPenalties;
   best: GrowthSite | null;
+  /** Its gradient score; NaN: unmeasured. */
+  bestScore: number;
   slotSeen: boolean;
   offerSeen: boolean;
 }
 
-function lookAtLayer(look: SiteLook, layer: LayerObservation): void {
+/** @param norm Newest gradient norm; NaN: unmeasured. */
+function lookAtLayer(look: SiteLook, layer: LayerObservation, norm: number): void {
   const slot = freeSlot(layer, look.step);
   if (!slot) return;
   look.slotSeen = true;
@@ -77,68 +81,81 @@ function lookAtLayer(look: SiteLook, layer: LayerObservation): void {
     if (penalty < SOFT_PENALTY) break;
   }
   if (!chosen) return;
-  const norm = look.norms.of(layerId);
-  const gradientScore = norm === null ? null : norm / rootOfParameters(layer);
-  if (look.best && !isBetter(penalty, gradientScore, look.best)) return;
+  const score = norm / rootOfParameters(layer);
+  if (look.best && !isBetter(penalty, score, look.best.penalty, look.bestScore)) return;
   const { blueprint, parameters } = chosen;
+  const gradientScore = Number.isNaN(score) ? null : score;
   look.best = { layerId, slot: slot.slot, blueprint, parameters, gradientScore, penalty };
+  look.bestScore = score;
 }
 
-/** A clean record comes before a large gradient: what failed is retried last. */
-function isBetter(penalty: number, gradientScore: number | null, than: GrowthSite): boolean {
+/** A clean record comes before a large gradient: what failed is retried last. NaN: unmeasured. */
+function isBetter(penalty: number, score: number, thanPenalty: number, thanScore: number): boolean {
   const failed = penalty >= SOFT_PENALTY;
-  const thanFailed = than.penalty >= SOFT_PENALTY;
+  const thanFailed = thanPenalty >= SOFT_PENALTY;
   if (failed !== thanFailed) return thanFailed;
-  if (gradientScore === null) return false;
-  return than.gradientScore === null || gradientScore > than.gradientScore;
+  if (Number.isNaN(score)) return false;
+  return Number.isNaN(thanScore) || score > thanScore;
 }
 
-/** Newest measured host gradient norm of each layer. */
-class NewestNorms {
-  #places = new Map<string, number>();
-  #steps: number[] = [];
-  #norms: number[] = [];
-
-  constructor(signals: readonly HealthSignal[]) {
-    for (const signal of signals) this.#add(signal);
-  }
-
-  /** Null: unmeasured. */
-  of(layerId: string): number | null {
-    const place = this.#places.get(layerId);
-    return place === undefined ? null : (this.#norms[place] as number);
-  }
-
-  #add({ gradientNorm, layerId, seedId, step }: HealthSignal): void {
-    if (seedId !== null || gradientNorm === null || !Number.isFinite(gradientNorm)) return;
-    const place = this.#places.get(layerId);
-    if (place === undefined) {
-      this.#places.set(layerId, this.#steps.length);
-      this.#steps.push(step);
-      this.#norms.push(gradientNorm);
-    } else if ((this.#steps[place] as number) <= step) {
-      this.#steps[place] = step;
-      this.#norms[place] = gradientNorm;
-    }
-  }
+interface Measured {
+  signals: readonly HealthSignal[];
+  layers: readonly LayerObservation[];
 }
 
 /** Newest measured host gradient norm of each layer over the root of its parameter count. */
-export function gradientScores(o: {
-  signals: readonly HealthSignal[];
-  layers: readonly LayerObservation[];
-}): Map<string, number> {
-  const norms = new NewestNorms(o.signals);
+export function gradientScores(o: Measured): Map<string, number> {
+  const norms = newestNorms(o);
   return new Map(
-    o.layers.flatMap((layer) => {
-      const norm = norms.of(layer.layerId);
-      return norm === null ? [] : [[layer.layerId, norm / rootOfParameters(layer)] as const];
+    o.layers.flatMap((layer, i) => {
+      const score = (norms[i] as number) / rootOfParameters(layer);
+      return Number.isNaN(score) ? [] : [[layer.layerId, score] as const];
     }),
   );
 }
 
 function rootOfParameters(layer: LayerObservation): number {
   return Math.sqrt(Math.max(1, layer.parameters));
+}
+
+/** Newest measured host gradient norm of each layer, in order; NaN: unmeasured. */
+function newestNorms({ layers, signals }: Measured): number[] {
+  const norms = new Array<number>(layers.length).fill(Number.NaN);
+  const steps = new Array<number>(layers.length).fill(0);
+  const places = new LayerPlaces(layers);
+  for (const { gradientNorm, layerId, seedId, step } of signals) {
+    if (seedId !== null || gradientNorm === null || !Number.isFinite(gradientNorm)) continue;
+    const place = places.of(layerId);
+    if (place < 0) continue;
+    if (!Number.isNaN(norms[place]) && (steps[place] as number) > step) continue;
+    norms[place] = gradientNorm;
+    steps[place] = step;
+  }
+  return norms;
+}
+
+/**
+ * Where a layer stands among all. Signals come layer after layer, so the next one asked for is mostly
+ * the next in order; a table is made only where it is not.
+ */
+class LayerPlaces {
+  #layers: readonly LayerObservation[];
+  #table: Map<string, number> | null = null;
+  #next = 0;
+
+  constructor(layers: readonly LayerObservation[]) {
+    this.#layers = layers;
+  }
+
+  /** -1: there is no such layer. */
+  of(layerId: string): number {
+    if (this.#next >= this.#layers.length) this.#next = 0;
+    if (this.#layers[this.#next]?.layerId === layerId) return this.#next++;
+    this.#table ??= new Map(this.#layers.map((layer, i) => [layer.layerId, i]));
+    const place = this.#table.get(layerId) ?? -1;
+    this.#next = place + 1;
+    return place;
+  }
 }
 
 /**
