@@ -59,7 +59,21 @@ const CORES = availableParallelism();
 /** Test files that may use the adapter at a time; a graphics card has less memory than processors. */
 const MOST_AT_ONCE = 6;
 
-const denoTests = () => sources(/_deno_test\.ts$/);
+/** The longest files come first: last, one would run alone while the other processes have no work. */
+const LONGEST = [
+  'tests/cli/branches_deno_test.ts',
+  'tests/cli/resume_deno_test.ts',
+  'tests/gpu/f16_deno_test.ts',
+  'tests/gpu/parity_deno_test.ts',
+  'tests/gpu/tiles_deno_test.ts',
+  'tests/gpu/suites_deno_test.ts',
+];
+
+function denoTests() {
+  const all = sources(/_deno_test\.ts$/);
+  const first = LONGEST.filter((file) => all.includes(file));
+  return [...first, ...all.filter((file) => !first.includes(file))];
+}
 
 const isGpuTest = (file) => file.startsWith('tests/gpu/');
 

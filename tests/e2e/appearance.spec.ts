@@ -20,28 +20,39 @@ async function hidden(page: Page, name: string): Promise<number> {
   return region.evaluate((element) => element.scrollWidth - element.clientWidth);
 }
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  for (const width of [1440, 390]) {
-    test.describe(`at ${width}, ${colorScheme}`, () => {
-      test.use({ colorScheme, viewport: { width, height: 900 } });
+const WIDTHS = [390, 1440] as const;
 
-      test('is accessible and fits', async ({ dashboard, page }, testInfo) => {
-        await dashboard.open();
-        expect(await faultsOf(page), 'before the run').toEqual([]);
-        await dashboard.start.click();
-        await expect(page.getByRole('article').filter({ hasText: 'Training' })).toBeVisible({
-          timeout: 30_000,
-        });
-        await page.keyboard.press('Space');
-        await expect(dashboard.status).toHaveText('Paused');
-        expect(await faultsOf(page), 'in mid-run').toEqual([]);
-        expect(await overflow(page)).toBeLessThanOrEqual(0);
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(`in ${colorScheme} colours`, () => {
+    // A page that begins narrow and is made wide, so that each width is drawn anew at some time.
+    test.use({ colorScheme, viewport: { width: WIDTHS[0], height: 900 } });
+
+    test('is accessible and fits, narrow and wide', async ({ dashboard, page }, testInfo) => {
+      const atEachWidth = async (look: (width: number) => Promise<void>) => {
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: 900 });
+          await look(width);
+        }
+      };
+      await dashboard.open();
+      await atEachWidth(async (width) => {
+        expect(await faultsOf(page), `before the run, at ${width}`).toEqual([]);
+      });
+      await dashboard.start.click();
+      await expect(page.getByRole('article').filter({ hasText: 'Training' })).toBeVisible({
+        timeout: 30_000,
+      });
+      await page.keyboard.press('Space');
+      await expect(dashboard.status).toHaveText('Paused');
+      await atEachWidth(async (width) => {
+        expect(await faultsOf(page), `in mid-run, at ${width}`).toEqual([]);
+        expect(await overflow(page), `at ${width}`).toBeLessThanOrEqual(0);
         if (width === 1440) expect(await hidden(page, 'Health signals')).toBe(0);
         const body = await page.screenshot({ fullPage: true });
-        await testInfo.attach('page.png', { body, contentType: 'image/png' });
+        await testInfo.attach(`page-${width}.png`, { body, contentType: 'image/png' });
       });
     });
-  }
+  });
 }
 
 for (const [width, colorScheme] of [
