@@ -17,6 +17,7 @@ it('asks every policy about observations that the contract accepts', async () =>
     expect(p.decisions).toBeGreaterThan(0);
     expect(p.p99).toBeGreaterThanOrEqual(p.p50);
     expect(p.mean).toBeGreaterThan(0);
+    expect(p.p99Processor).toBeGreaterThanOrEqual(0);
     expect(p.first).toBeGreaterThan(0);
   }
   // The contract checks thousands of slots: one look of each kind is enough.
@@ -43,7 +44,17 @@ it('has growth to decide on where there is room, by every policy that looks', as
 
 it('marks a heuristic that misses its bar, and no other policy', () => {
   const slow = (policy: 'heuristic' | 'bandit', p99: number) => ({
-    ...{ policy, look: 'full' as const, first: 9, mean: 1, p50: 1, p99, worst: 9, decisions: 1 },
+    ...{
+      policy,
+      look: 'full' as const,
+      first: 9,
+      mean: 1,
+      p50: 1,
+      p99,
+      p99Processor: p99,
+      worst: 9,
+      decisions: 1,
+    },
   });
   const text = (p: ReturnType<typeof slow>) =>
     policyText({
