@@ -90,12 +90,16 @@ function firstSteps(r: BenchReport): string {
     [
       'workload',
       `ms, empty table (bar ${FIRST_STEP_BARS.cold})`,
+      'until tuned',
       `ms, stored table (bar ${FIRST_STEP_BARS.stored})`,
+      'until all is in place',
     ],
     r.firstSteps.map((f) => [
       f.title,
       verdict(f.cold, FIRST_STEP_BARS.cold),
+      f.coldSettled.toFixed(0),
       verdict(f.stored, FIRST_STEP_BARS.stored),
+      f.storedSettled.toFixed(0),
     ]),
   );
 }
@@ -240,7 +244,7 @@ const SECTIONS: readonly Section[] = [
   ],
   [
     'The first step',
-    'From a plan to the end of its first step on a new device: compiling, and timing kernel variants within the budget of a run. A driver may keep compiled kernels on disk.',
+    'From a plan to the end of its first step on a new device: compiling, as a run does it. A run begins with small kernels of the same bits; beside its steps the ones that it is meant to have are compiled, and with an empty table variants are timed within its budget: the second and the last column are when that ends. A driver may keep compiled kernels on disk.',
     firstSteps,
     (r) => r.firstSteps.length > 0,
   ],

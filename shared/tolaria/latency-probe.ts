@@ -140,7 +140,7 @@ async function timePlan(backend: Backend, plan: Plan, clock: Clock): Promise<num
     buffers[name] = backend.createBuffer(`latency_${name}`, elements);
   }
   const executable = await backend
-    .prepare(plan, { buffers, scheduleBase: 16, scheduleColumns: 4 })
+    .prepare(plan, { buffers, scheduleBase: 16, scheduleColumns: 4, timing: 'later' })
     .catch(() => null);
   try {
     if (!executable) return null;

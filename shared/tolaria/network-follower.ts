@@ -19,8 +19,8 @@ export class NetworkFollower {
   key = '';
   #run: RunCore;
   #measurements: LookMeasurements;
-  /** Kernel variants that the log has, by key. */
-  #tuned = new Set<string>();
+  /** Kernel variants that the log has: their tiles by key. */
+  #tuned = new Map<string, string>();
   /** Changes of the network after its first plans, and how long training stood still for each. */
   readonly rebuilds: Rebuilds = { count: 0, totalMs: 0, longestMs: 0 };
 
@@ -53,14 +53,14 @@ export class NetworkFollower {
     this.#run.state.growth = this.#run.growth.state;
   }
 
-  /** Logs the kernel variants of the plans in force, if some are not in the log yet. */
+  /** Logs the kernel variants of the plans in force, if the log has not these. */
   logTuning(): void {
     const record = this.#run.options.backend.tuning?.record();
     const fresh = Object.entries(this.#run.runtime.variants).filter(
-      ([key]) => !this.#tuned.has(key),
+      ([key, { tile }]) => this.#tuned.get(key) !== JSON.stringify(tile),
     );
     if (!record || fresh.length === 0) return;
-    for (const [key] of fresh) this.#tuned.add(key);
+    for (const [key, { tile }] of fresh) this.#tuned.set(key, JSON.stringify(tile));
     this.#run.emit({ type: 'tuning', ...record, choices: Object.fromEntries(fresh) });
   }
 

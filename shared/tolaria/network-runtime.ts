@@ -99,6 +99,11 @@ export class NetworkRuntime {
     return this.#training?.executable.variants ?? {};
   }
 
+  /** Resolves when the kernels of the training plan are those it keeps. */
+  get settled(): Promise<void> {
+    return this.#training?.executable.settled ?? Promise.resolve();
+  }
+
   /** The training plan's tables, for the health measurement that shares its arena. */
   dataOf(split: Split): DeviceData {
     let data = this.#data.get(split);

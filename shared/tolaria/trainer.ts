@@ -226,6 +226,8 @@ export class Trainer {
     // Taken back: nothing of this step stands.
     if (this.#run.state.step !== step) return;
     if (step % evaluateEverySteps === 0 || step === steps) await this.#run.logEvaluation('test');
+    // Kernels may have been replaced since: better ones, which give the same bits.
+    this.#network.logTuning();
     if (step % checkpointEverySteps === 0) await this.save(true);
     else await this.#files.flush();
   }

@@ -3,7 +3,7 @@ import { Autotuner, type TuningStorage } from '../engine/gpu/autotuner.ts';
 import { GpuBackend } from '../engine/gpu/gpu-backend.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 
-/** Longest that a new plan waits for measurements: the first step must not be late. */
+/** Longest that kernels are measured for one plan, in pauses of its first steps. */
 export const BUDGET_MS = 400;
 /** Longest of a whole session; what is left has its turn in the next one. */
 export const TOTAL_MS = 1500;
@@ -22,7 +22,7 @@ export function openTuning(backend: Backend, options: TuningOptions): void {
   backend.tuner = new Autotuner({
     adapter: backend.adapter.name,
     shaderDigest,
-    ...{ budgetMs: BUDGET_MS, totalMs: TOTAL_MS },
+    ...{ budgetMs: BUDGET_MS, totalMs: TOTAL_MS, tiered: true },
     ...(storage ? { storage } : {}),
     ...(onNotice ? { onNotice } : {}),
   });

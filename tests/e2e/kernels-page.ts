@@ -20,6 +20,7 @@ import {
   FixedCandidate,
   FixedTile,
   OTHERS,
+  StartTiles,
   TILE_CASES,
 } from '../gpu/tile-cases.ts';
 import { runAll } from './run-all.ts';
@@ -76,12 +77,15 @@ function tiled(backend: GpuBackend, tuner: TileSource): GpuBackend {
   return new GpuBackend(device, adapter, { quads, pipelines, tuner });
 }
 
-/** Every other tile of every kernel, those with subgroups included. */
+/** Every other tile of every kernel, those with subgroups and those to begin with included. */
 function tileTasks(backend: GpuBackend): Task[] {
-  return Array.from({ length: OTHERS.software }, (_, i) => i + 1).flatMap((index) => {
+  const starting = tiled(backend, new StartTiles());
+  const starts = TILE_CASES.map((c) => () => compare(backend, starting, c, 'start'));
+  const others = Array.from({ length: OTHERS.software }, (_, i) => i + 1).flatMap((index) => {
     const other = tiled(backend, new FixedCandidate(index));
     return TILE_CASES.map((c) => () => compare(backend, other, c, `candidate-${index}`));
   });
+  return [...starts, ...others];
 }
 
 /** Tiles in workgroup memory, which only hardware is offered. */

@@ -187,3 +187,20 @@ export class FixedCandidate implements TileSource {
     return Promise.resolve(tiles);
   };
 }
+
+/** Gives every dispatch the tile that a plan may begin with. */
+export class StartTiles implements TileSource {
+  /** Keys whose tile was another than the default. */
+  readonly changed = new Set<string>();
+
+  tilesFor: TileSource['tilesFor'] = (dispatches, context) => {
+    const tiles: Record<string, Tile> = {};
+    for (const d of dispatches) {
+      const choice = loweringOf(d.op)(d, context).choice;
+      if (!choice) continue;
+      tiles[choice.key] = choice.start;
+      if (choice.start !== choice.tile) this.changed.add(choice.key);
+    }
+    return Promise.resolve(tiles);
+  };
+}

@@ -6,32 +6,20 @@
 import { messageOf } from '../../base/errors.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
-import type { Tile } from '../kernels/tiles.ts';
+import { sameTile, type Tile } from '../kernels/tiles.ts';
 import type { Tuning, TuningChoice, TuningRecord } from '../plan/backend.ts';
 import type { Dispatch } from '../plan/plan.ts';
+import { measure, type TileDecision, UNTRIED } from './measure-tiles.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
-import { Readback } from './readback.ts';
-import { type PreparedCall, Workbench } from './tuning-workbench.ts';
+import { type PlanInUse, replaceStarts } from './tiered-start.ts';
+import { Workbench } from './tuning-workbench.ts';
+
+export type { CandidateTime, TileDecision } from './measure-tiles.ts';
 
 /** Where choices are kept between sessions; shared/platform's BlobStorage fits. */
 export interface TuningStorage {
   read(key: string): Promise<Uint8Array<ArrayBuffer> | null>;
   write(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-}
-
-/** What became of one candidate. */
-export interface CandidateTime {
-  tile: Tile;
-  /** Null: it gave other bits than the default, or did not run; `reason` says which. */
-  milliseconds: number | null;
-  reason?: string;
-}
-
-export interface TileDecision {
-  tile: Tile;
-  source: TuningChoice['source'];
-  /** Empty where nothing was measured. */
-  candidates: CandidateTime[];
 }
 
 /** Every choice that is known, with its measurements. */
@@ -60,6 +48,12 @@ export interface AutotunerOptions {
   budgetMs?: number;
   /** Longest all measurements of this tuner may take together. @default no limit */
   totalMs?: number;
+  /**
+   * Plans begin at once, with the kernels that compile fastest; better ones take their place between
+   * two runs, and measurements are made in pauses of them. False: a plan waits for all that.
+   * @default {false}
+   */
+  tiered?: boolean;
   /** Told about storage that fails; tuning goes on without it. */
   onNotice?: (message: string) => void;
 }
@@ -76,15 +70,9 @@ interface Waiting {
 const MIN_MS = 5;
 /** Times a kernel whose variants are not compiled is passed over: then they are, while it waits. */
 const MAX_PASSES = 16;
-/** Measurements of each candidate, in turn; the fastest counts. */
-const ROUNDS = 3;
 const BUDGET_MS = 10_000;
-/** Candidates that are compiled side by side: the budget is looked at between two such lots. */
-const AT_ONCE = 4;
-/** Reason of a candidate that a later session measures. */
-const UNTRIED = 'no time was left';
-/** A candidate must be this much faster than the default: less may be noise. */
-const GAIN = 0.95;
+/** Candidates that are compiled side by side; beside a run fewer, which leaves it processors. */
+const AT_ONCE = { before: 4, beside: 2 } as const;
 
 export interface KnownOptions {
   /** The tiles are for a plan that will run: they are recorded. @default {false} */
@@ -113,7 +101,30 @@ export interface TileSource {
   timeNext?(device: GPUDevice, pipelines: PipelineCache): Promise<boolean>;
   /** Resolves when nothing is being measured. Absent: nothing ever is. */
   quiet?(): Promise<void>;
+  /**
+   * Told after the first run of a plan whose kernels may be replaced; resolves when it replaces no more.
+   * Absent: a plan begins with the tiles of `tilesFor` and keeps them.
+   */
+  readonly improve?: ((plan: PlanInUse) => Promise<void>) | undefined;
 }
+
+/** What is left to measure, by key. */
+type Unknown = Map<string, { dispatch: Dispatch; work: number; begun?: TileDecision }>;
+
+interface MeasureWays {
+  atOnce: number;
+  alone: PlanInUse['alone'];
+  /** Looked at before each kernel. */
+  isOpen?(): boolean;
+  onDecision(key: string, tile: Tile): void;
+}
+
+/** Nothing else runs on the device. */
+const BEFORE: MeasureWays = {
+  atOnce: AT_ONCE.before,
+  alone: (work) => work(),
+  onDecision() {},
+};
 
 export class Autotuner implements TileSource, Tuning {
   #options: AutotunerOptions;
@@ -128,6 +139,10 @@ export class Autotuner implements TileSource, Tuning {
   #measuring: Promise<unknown> = Promise.resolve();
   /** Kernels that were needed, or may be, before they were timed, by key. */
   #waiting = new Map<string, Waiting>();
+  /** Plans whose kernels are being replaced or measured. */
+  #inUse = 0;
+  /** The plans that are improved, one after another. */
+  #improving: Promise<void> = Promise.resolve();
 
   constructor(options: AutotunerOptions) {
     this.#options = options;
@@ -165,9 +180,9 @@ export class Autotuner implements TileSource, Tuning {
     for (const dispatch of dispatches) {
       const choice = loweringOf(dispatch.op)(dispatch, context).choice;
       if (!choice || choice.candidates.length < 2) continue;
-      const { candidates, key, tile, work } = choice;
+      const { candidates, key, start, tile, work } = choice;
       const known = this.#known(key);
-      if (known && candidates.some((c) => same(c, known.tile))) {
+      if (known && [...candidates, start].some((c) => sameTile(c, known.tile))) {
         tiles[key] = known.tile;
         if (use) this.#use(key, known);
       } else {
@@ -192,13 +207,15 @@ export class Autotuner implements TileSource, Tuning {
    * @returns Whether there was one, and time left for it.
    */
   async timeNext(device: GPUDevice, pipelines: PipelineCache): Promise<boolean> {
-    if (this.#leftMs() <= 0) return false;
+    // What is measured beside a run now would be measured with it.
+    if (this.#inUse > 0 || this.#leftMs() <= 0) return false;
     for (const [key, waiting] of this.#heaviest()) {
       const isReady = variantsOf(waiting).every((call) => pipelines.has(call));
       if (!isReady && ++waiting.passes <= MAX_PASSES) continue;
       const { context, dispatch } = waiting;
       this.#waiting.delete(key);
-      await this.#measure([[key, { dispatch }]], {}, context, device, pipelines);
+      const unknown: Unknown = new Map([[key, { dispatch, work: waiting.work }]]);
+      await this.#measure(unknown, context, () => new Workbench(device, pipelines), BEFORE);
       return true;
     }
     return false;
@@ -223,8 +240,8 @@ export class Autotuner implements TileSource, Tuning {
   }
 
   /**
-   * Tiles for the dispatches of a plan, by the keys of tiles.ts; measures those not known yet.
-   * Must not run beside other work on the device: it would measure that too.
+   * Tiles for the dispatches of a plan, by the keys of tiles.ts; measures those not known yet, unless
+   * `tiered`. Must not run beside other work on the device then: it would measure that too.
    */
   async tilesFor(
     dispatches: readonly Dispatch[],
@@ -234,14 +251,73 @@ export class Autotuner implements TileSource, Tuning {
   ): Promise<Record<string, Tile>> {
     this.#loaded ??= this.#load();
     await this.#loaded;
+    const { tiles, unknown } = this.#lookUp(dispatches, context);
+    if (this.#options.tiered) return tiles;
+    await this.#measure(unknown, context, () => new Workbench(device, pipelines), {
+      ...BEFORE,
+      onDecision: (key, tile) => {
+        tiles[key] = tile;
+      },
+    });
+    return tiles;
+  }
+
+  /**
+   * Replaces what the plan began with, then measures what is not known and takes that over. One plan
+   * after another; ends early when the plan is closed.
+   */
+  get improve(): TileSource['improve'] {
+    if (!this.#options.tiered) return undefined;
+    return (plan) => {
+      this.#inUse++;
+      this.#improving = this.#improving
+        .then(() => this.#improve(plan))
+        .catch(() => {})
+        .finally(() => this.#inUse--);
+      return this.#improving;
+    };
+  }
+
+  async #improve(plan: PlanInUse): Promise<void> {
+    const { context, device, dispatches, pipelines } = plan;
+    const open = () => new Workbench(device, pipelines);
+    await replaceStarts(plan, open, {
+      shown: (key, tile) => {
+        const all = this.#choices.get(key)?.candidates ?? [];
+        return all.some((c) => c.milliseconds !== null && sameTile(c.tile, tile));
+      },
+      refused: (key, start) => {
+        // The run goes on as it began, and so do its resumption and whatever follows here.
+        this.#recorded.set(key, start);
+        this.#use(key, { tile: start, source: 'default' });
+        this.#options.onNotice?.(`Keeping a slower kernel for ${key}: others give other bits here`);
+      },
+    });
+    const { unknown } = this.#lookUp(dispatches, context);
+    await this.quiet();
+    if (!plan.isOpen() || unknown.size === 0) return;
+    const replaced: Promise<void>[] = [];
+    await this.#measure(unknown, context, open, {
+      atOnce: AT_ONCE.beside,
+      alone: plan.alone,
+      isOpen: plan.isOpen,
+      onDecision: (key, tile) => {
+        replaced.push(plan.replace(key, tile));
+      },
+    });
+    await Promise.all(replaced);
+  }
+
+  /** Tiles that are known, and what is left to measure. */
+  #lookUp(dispatches: readonly Dispatch[], context: LoweringContext) {
     const tiles: Record<string, Tile> = {};
-    const unknown = new Map<string, { dispatch: Dispatch; work: number; begun?: TileDecision }>();
+    const unknown: Unknown = new Map();
     for (const dispatch of dispatches) {
-      const choice = loweringOf(dispatch.op)(dispatch, context).choice;
+      const choice = loweringOf(dispatch.op)(dispatch, { ...context, tiles: {} }).choice;
       if (!choice || choice.candidates.length < 2) continue;
-      const { candidates, key, tile, work } = choice;
+      const { candidates, key, start, tile, work } = choice;
       const known = this.#known(key);
-      if (known && candidates.some((c) => same(c, known.tile))) {
+      if (known && [...candidates, start].some((c) => sameTile(c, known.tile))) {
         tiles[key] = known.tile;
         this.#use(key, known);
         const begun = known.source === 'recorded' ? undefined : this.#choices.get(key);
@@ -253,42 +329,38 @@ export class Autotuner implements TileSource, Tuning {
         this.#use(key, { tile, source: 'default' });
       }
     }
-    if (unknown.size === 0 || this.#options.measure === false) return tiles;
+    return { tiles, unknown };
+  }
+
+  /** Measures the heaviest first, while there is time. */
+  async #measure(
+    unknown: Unknown,
+    context: LoweringContext,
+    open: () => Workbench,
+    { alone, atOnce, isOpen = () => true, onDecision }: MeasureWays,
+  ): Promise<void> {
     // What has no choice at all comes before what has one to improve.
     const heaviest = [...unknown].sort(
       ([, a], [, b]) => Number(!!a.begun) - Number(!!b.begun) || b.work - a.work,
     );
-    await this.#measure(heaviest, tiles, context, device, pipelines);
-    return tiles;
-  }
-
-  /** Measures, in this order, as long as there is time; adds what was chosen to `tiles`. */
-  async #measure(
-    unknown: readonly [string, { dispatch: Dispatch; begun?: TileDecision }][],
-    tiles: Record<string, Tile>,
-    context: LoweringContext,
-    device: GPUDevice,
-    pipelines: PipelineCache,
-  ): Promise<void> {
     const { minMs = MIN_MS, budgetMs = BUDGET_MS } = this.#options;
     const start = performance.now();
     const deadline = start + Math.min(budgetMs, this.#leftMs());
-    if (start >= deadline) return;
+    if (unknown.size === 0 || start >= deadline) return;
     const work = async () => {
-      const readback = new Readback(device);
-      const bench = new Workbench(device, pipelines, readback);
+      const bench = open();
       try {
-        for (const [key, { begun, dispatch }] of unknown) {
-          if (performance.now() > deadline) break;
-          const decision = await measure(dispatch, context, bench, { minMs, deadline, begun });
+        for (const [at, [key, { begun, dispatch }]] of heaviest.entries()) {
+          if ((at > 0 && performance.now() > deadline) || !isOpen()) break;
+          const ways = { minMs, deadline, begun, alone, atOnce };
+          const decision = await measure(dispatch, context, bench, ways);
           this.#choices.set(key, decision);
           this.#waiting.delete(key);
           this.#use(key, decision);
-          tiles[key] = decision.tile;
+          onDecision(key, decision.tile);
         }
       } finally {
         bench.dispose();
-        readback.dispose();
         this.#spentMs += performance.now() - start;
       }
     };
@@ -346,85 +418,4 @@ function variantsOf({ context, dispatch }: Waiting): KernelCall[] {
     loweringOf(dispatch.op)(dispatch, { ...context, tiles });
   const { candidates, key } = lower({}).choice!;
   return candidates.map((tile) => lower({ [key]: tile }));
-}
-
-function same(a: Tile, b: Tile): boolean {
-  return (
-    a.rows === b.rows &&
-    a.columns4 === b.columns4 &&
-    a.wx === b.wx &&
-    a.wy === b.wy &&
-    (a.across ?? false) === (b.across ?? false) &&
-    (a.quad ?? false) === (b.quad ?? false) &&
-    a.slice === b.slice
-  );
-}
-
-interface MeasureOptions {
-  minMs: number;
-  /** When to stop compiling candidates; the first few are compiled in any case. */
-  deadline: number;
-  /** An earlier decision: only the default, its choice and what it left are tried. */
-  begun: TileDecision | undefined;
-}
-
-/** Verifies, then times, the candidates of one dispatch; the default comes first. */
-async function measure(
-  dispatch: Dispatch,
-  context: LoweringContext,
-  bench: Workbench,
-  { minMs, deadline, begun }: MeasureOptions,
-): Promise<TileDecision> {
-  const lower = (tiles: Record<string, Tile>): KernelCall =>
-    loweringOf(dispatch.op)(dispatch, { ...context, tiles });
-  const { key, candidates } = lower({}).choice!;
-  const times: CandidateTime[] = candidates.map((tile) => ({ tile, milliseconds: null }));
-  const ready: { at: number; call: PreparedCall }[] = [];
-  const wanted: number[] = [];
-  candidates.forEach((tile, at) => {
-    const earlier = begun?.candidates.find((c) => same(c.tile, tile));
-    const settled = earlier && earlier.reason !== UNTRIED && at > 0 && !same(tile, begun!.tile);
-    if (settled) times[at] = { ...earlier, tile };
-    else wanted.push(at);
-  });
-  bench.open(lower({}));
-  try {
-    for (let first = 0; first < wanted.length; first += AT_ONCE) {
-      const lot = wanted.slice(first, first + AT_ONCE);
-      if (first > 0 && performance.now() > deadline) {
-        for (const at of lot) times[at]!.reason = UNTRIED;
-        continue;
-      }
-      // Compilers work side by side; one kernel's failure is not the others'.
-      const made = await Promise.allSettled(
-        lot.map((at) => bench.prepare(lower({ [key]: candidates[at]! }))),
-      );
-      made.forEach((result, i) => {
-        if (result.status === 'fulfilled') ready.push({ at: lot[i]!, call: result.value });
-        else times[lot[i]!]!.reason = messageOf(result.reason);
-      });
-    }
-    // Without a default to compare with nothing may be chosen.
-    if (ready[0]?.at !== 0) throw new Error(times[0]!.reason);
-    const results = await bench.results(ready.map((r) => r.call));
-    const sound = ready.filter(({ at }, i) => {
-      const same = results[i]!.every((word, k) => word === results[0]![k]);
-      if (!same) times[at]!.reason = 'other bits than the default';
-      return same;
-    });
-    const calls = sound.map((r) => r.call);
-    (await bench.times(calls, minMs, ROUNDS)).forEach((ms, i) => {
-      times[sound[i]!.at]!.milliseconds = ms;
-    });
-  } finally {
-    bench.close();
-  }
-  const standard = times[0]!;
-  let best = standard;
-  for (const { at } of ready) {
-    const t = times[at]!;
-    if (t.milliseconds === null || t.milliseconds >= standard.milliseconds! * GAIN) continue;
-    if (t.milliseconds < best.milliseconds!) best = t;
-  }
-  return { tile: best.tile, source: 'measured', candidates: times };
 }

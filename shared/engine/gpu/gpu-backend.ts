@@ -3,9 +3,7 @@
  * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
  */
 import { DeviceLostError, LimitError, MissingFeatureError, messageOf } from '../../base/errors.ts';
-import { loweringOf } from '../kernels/catalog.ts';
-import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
-import { MAX_GROUPS } from '../kernels/kernel-call.ts';
+import type { LoweringContext } from '../kernels/kernel-call.ts';
 import type {
   AdapterInfo,
   Backend,
@@ -22,6 +20,7 @@ import type { TileSource } from './autotuner.ts';
 import { openDevice } from './device.ts';
 import { GpuKernelsAhead } from './kernels-ahead.ts';
 import { PipelineCache } from './pipeline-cache.ts';
+import { type EncodedDispatch, PlanKernels } from './plan-kernels.ts';
 import { profileList } from './profiler.ts';
 import { Readback } from './readback.ts';
 
@@ -35,14 +34,10 @@ interface GpuBuffer extends DeviceBuffer {
   gpu: GPUBuffer;
 }
 
-interface EncodedDispatch {
-  pipeline: GPUComputePipeline;
-  bindGroup: GPUBindGroup;
-  grid: [number, number, number];
-}
-
 interface GpuExecutable extends Executable {
   list: EncodedDispatch[];
+  /** Called at each run; the first begins what happens beside them. */
+  onRun(): void;
 }
 
 /** @throws {NoAdapterError} If there is no WebGPU or no adapter. */
@@ -72,6 +67,8 @@ export class GpuBackend implements Backend {
   #readback: Readback;
   #lostMessage: string | null = null;
   #uncaptured: string | null = null;
+  /** While work is alone on the device: reads are answered after it. */
+  #held: Promise<unknown> | null = null;
 
   constructor(device: GPUDevice, adapter: AdapterInfo, options: GpuBackendOptions = {}) {
     this.device = device;
@@ -176,6 +173,7 @@ export class GpuBackend implements Backend {
           size: r.elements * 4,
         })),
       );
+      while (this.#held) await this.#held;
       // An invalid command is a fast no-op in WebGPU: what was read would be a wrong number.
       if (this.#uncaptured) throw new Error(`Cannot trust the GPU's results: ${this.#uncaptured}`);
       return bytes;
@@ -206,20 +204,22 @@ export class GpuBackend implements Backend {
     // Before anything is tuned or compiled for tensors that cannot be.
     for (const s of plan.slots) this.#checkSize(slotLabel(s), s.elements * 4);
     const context = this.contextOf(plan, bindings);
-    if (this.tuner) {
-      const { device, pipelines, tuner } = this;
-      const { timing = 'now' } = bindings;
+    const { device, pipelines, tuner } = this;
+    const { dispatches } = plan;
+    const { timing = 'now' } = bindings;
+    if (tuner) {
       context.tiles =
         timing !== 'now' && tuner.knownTiles
-          ? await tuner.knownTiles(plan.dispatches, context, {
+          ? await tuner.knownTiles(dispatches, context, {
               use: true,
               wait: timing === 'later',
             })
-          : await tuner.tilesFor(plan.dispatches, context, device, pipelines);
+          : await tuner.tilesFor(dispatches, context, device, pipelines);
     }
-    const calls = plan.dispatches.map((d) => loweringOf(d.op)(d, context));
-    for (const call of calls) checkGrid(call);
-    const compiled = await Promise.all(calls.map((call) => this.pipelines.get(call)));
+    // Kernels of later plans were compiled ahead, as they are meant to be.
+    const improve = timing === 'now' ? tuner?.improve : undefined;
+    const kernels = new PlanKernels({ dispatches, context, device, pipelines, tiered: !!improve });
+    const compiled = await kernels.compile();
     const slots = new Map<string, GpuBuffer>();
     this.device.pushErrorScope('out-of-memory');
     try {
@@ -240,23 +240,33 @@ export class GpuBackend implements Backend {
       if (!buffer) throw new RangeError(`Cannot bind "${name}" of plan "${plan.name}": no buffer`);
       return buffer;
     };
-    const list = calls.map((call, i) => ({
-      pipeline: compiled[i]!.pipeline,
-      bindGroup: this.device.createBindGroup({
-        label: call.shader,
-        layout: compiled[i]!.layout,
-        entries: call.bindings.map((b, binding) => ({
-          binding,
-          resource: resourceOf(b.range, find(b.range.buffer)),
-        })),
-      }),
-      grid: call.grid,
-    }));
+    kernels.bind(compiled, (name) => find(name).gpu);
+    let open = true;
+    let settled: Promise<void> | null = null;
+    const begin = async (): Promise<void> => {
+      // What the first run computes comes first.
+      await this.idle();
+      await improve?.({
+        ...{ dispatches, context, device, pipelines, starts: kernels.starts },
+        isOpen: () => open && this.#lostMessage === null,
+        replace: (key, tile) => kernels.replace(key, tile),
+        alone: (work) => this.#alone(work),
+      });
+    };
+    const variants = () => this.#variantsOf(kernels.keys);
     const executable: GpuExecutable = {
       plan,
-      list,
-      dispatchCount: list.length,
-      variants: this.#variantsOf(calls),
+      list: kernels.list,
+      dispatchCount: kernels.list.length,
+      get variants() {
+        return variants();
+      },
+      get settled() {
+        return settled ?? Promise.resolve();
+      },
+      onRun: () => {
+        if (improve) settled ??= begin().catch(() => {});
+      },
       readOutput: (name) => {
         const t = plan.outputs[name];
         if (!t)
@@ -265,6 +275,8 @@ export class GpuBackend implements Backend {
         return this.readFloats(find(t.buffer), t.offset, elements);
       },
       dispose: () => {
+        open = false;
+        kernels.close();
         for (const s of slots.values()) s.gpu.destroy();
       },
     };
@@ -293,14 +305,31 @@ export class GpuBackend implements Backend {
     );
   }
 
-  #variantsOf(calls: readonly KernelCall[]): TuningRecord['choices'] {
+  /** Waits for the device and does `work`; reads that come meanwhile are answered after it. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#held;
+    const result = Promise.resolve(before).then(async () => {
+      await this.idle();
+      return await work();
+    });
+    // A device that is lost may leave it unanswered.
+    const done = Promise.race([result.catch(() => {}), this.lost]);
+    this.#held = done;
+    try {
+      return await result;
+    } finally {
+      if (this.#held === done) this.#held = null;
+    }
+  }
+
+  #variantsOf(keys: readonly string[]): TuningRecord['choices'] {
     const known = this.tuning?.record().choices ?? {};
-    const keys = calls.flatMap(({ choice }) => (choice ? [choice.key] : []));
     return Object.fromEntries(keys.flatMap((key) => (known[key] ? [[key, known[key]]] : [])));
   }
 
   run(executable: Executable, times: number): void {
     this.#onDevice((device) => this.#encode(device, executable as GpuExecutable, times));
+    (executable as GpuExecutable).onRun();
   }
 
   #encode(device: GPUDevice, executable: GpuExecutable, times: number): void {
@@ -371,17 +400,4 @@ function lossOf(message: string): DeviceLostError {
 function outOfMemory(what: string, bytes: number | null): string {
   const size = bytes === null ? '' : ` (${Math.ceil(bytes / 2 ** 20)} MiB)`;
   return `Cannot allocate ${what}${size}: the device is out of memory; use a smaller batch, micro-batches or fewer replicas, or close what else uses the GPU`;
-}
-
-/** To the end of the buffer: tables such as `control` are longer than the graph knows. */
-function resourceOf(range: BufferRange, buffer: GpuBuffer): GPUBufferBinding {
-  return { buffer: buffer.gpu, offset: range.offset * 4 };
-}
-
-function checkGrid(call: KernelCall): void {
-  if (call.grid.some((n) => n < 1 || n > MAX_GROUPS)) {
-    throw new LimitError(
-      `Cannot dispatch ${call.shader}: grid is ${call.grid.join(' x ')}, each must be 1 to ${MAX_GROUPS}; use a smaller batch`,
-    );
-  }
 }

@@ -1,7 +1,8 @@
 /** Runs single kernel calls on scratch buffers, for the autotuner: results and times. */
+import { LimitError } from '../../base/errors.ts';
 import type { KernelCall } from '../kernels/kernel-call.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
-import type { Readback } from './readback.ts';
+import { Readback } from './readback.ts';
 import { Timestamps } from './timestamps.ts';
 
 export interface PreparedCall {
@@ -17,6 +18,7 @@ interface Scratch {
 
 /** Words of a scratch buffer at least: tables such as `control` are longer than the graph knows. */
 const LEAST_WORDS = 4096;
+const SCOPES = ['validation', 'out-of-memory'] as const;
 /** Most dispatches in one measurement. */
 const MAX_RUNS = 512;
 /** Bytes of results that may be on their way to the CPU at once. */
@@ -28,19 +30,35 @@ export class Workbench {
   #readback: Readback;
   #clock: Timestamps | null;
   #scratch: Scratch[] = [];
+  /** What went wrong when they were made. */
+  #opened: Promise<(GPUError | null)[]> = Promise.resolve([]);
   /** Milliseconds of a submit without work; in Deno a wait alone costs about ten. */
   #floor: number | null = null;
 
-  constructor(device: GPUDevice, pipelines: PipelineCache, readback: Readback) {
+  constructor(device: GPUDevice, pipelines: PipelineCache) {
     this.#device = device;
     this.#pipelines = pipelines;
-    this.#readback = readback;
-    this.#clock = Timestamps.open(device, readback);
+    this.#readback = new Readback(device);
+    this.#clock = Timestamps.open(device, this.#readback);
   }
 
-  /** Makes buffers for the calls of one dispatch; inputs hold fixed numbers in [-1, 1). */
+  /**
+   * Makes buffers for the calls of one dispatch; inputs hold fixed numbers in [-1, 1). A lack of memory
+   * is not the run's: `prepare` tells of it, and nobody else.
+   */
   open(call: KernelCall): void {
     this.close();
+    for (const filter of SCOPES) this.#device.pushErrorScope(filter);
+    try {
+      this.#make(call);
+    } finally {
+      const errors = SCOPES.map(() => this.#device.popErrorScope());
+      this.#opened = Promise.all(errors);
+      this.#opened.catch(() => {});
+    }
+  }
+
+  #make(call: KernelCall): void {
     for (const [index, b] of call.bindings.entries()) {
       const words = Math.max(LEAST_WORDS, Math.ceil(b.range.elements / 4) * 4);
       const buffer = this.#device.createBuffer({
@@ -64,9 +82,13 @@ export class Workbench {
   dispose(): void {
     this.close();
     this.#clock?.dispose();
+    this.#readback.dispose();
   }
 
+  /** @throws {LimitError} If there was no memory for its buffers. */
   async prepare(call: KernelCall): Promise<PreparedCall> {
+    const error = (await this.#opened).find((e) => e !== null);
+    if (error) throw new LimitError(`Cannot tune ${call.shader}: ${error.message}`);
     const { pipeline, layout } = await this.#pipelines.get(call);
     const entries = this.#scratch.map(({ buffer }, binding) => ({
       binding,

@@ -10,6 +10,7 @@
 import { groupedTiles, stripTiles, tapTiles } from './conv-tiles.ts';
 import type { LoweringContext } from './kernel-call.ts';
 import { LONGEST_SLICED } from './limits.ts';
+import { startTile } from './start-tiles.ts';
 
 export interface Tile {
   /**
@@ -66,8 +67,22 @@ export interface TileChoice {
   tile: Tile;
   /** At most {@link MAX_CANDIDATES}, the default among them. */
   candidates: Tile[];
+  /** What a plan may begin with while its own tile is compiled, see engine/gpu/tiered-start.ts. */
+  start: Tile;
   /** Vec4 multiply-adds of all replicas: what there is to gain. */
   work: number;
+}
+
+export function sameTile(a: Tile, b: Tile): boolean {
+  return (
+    a.rows === b.rows &&
+    a.columns4 === b.columns4 &&
+    a.wx === b.wx &&
+    a.wy === b.wy &&
+    (a.across ?? false) === (b.across ?? false) &&
+    (a.quad ?? false) === (b.quad ?? false) &&
+    a.slice === b.slice
+  );
 }
 
 /** Tiles the autotuner tries for one kernel and class of shapes, by the adapter's family. */
@@ -95,7 +110,8 @@ export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
     .slice(0, MAX_CANDIDATES[c.family]);
   const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1) * c.replicas;
-  return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, work };
+  const start = startTile(s, candidates, c);
+  return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, start, work };
 }
 
 function isGrouped({ op }: TileShape): boolean {

@@ -23,8 +23,13 @@ export interface Executable {
   readonly plan: Plan;
   /** Dispatches of one run, after lowering. */
   readonly dispatchCount: number;
-  /** Variant of each kernel that comes in several, by kernel and class of shapes; absent: none does. */
+  /**
+   * Variant of each kernel that comes in several, by kernel and class of shapes; absent: none does. One
+   * that is chosen after the first run replaces another which gave the same bits.
+   */
   readonly variants?: TuningRecord['choices'];
+  /** Resolves when the kernels of a plan that ran are those it keeps; absent: they always are. */
+  readonly settled?: Promise<void>;
   /** Reads an output of the plan, all replicas, in storage order. Synchronises. */
   readOutput(name: string): Promise<Float32Array<ArrayBuffer>>;
   /** Frees slot buffers. */

@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { LoweringContext } from './kernel-call.ts';
+import { isShorter } from './start-tiles.ts';
+import { chooseTile, type TiledOp } from './tiles.ts';
+
+const context = (family: 'software' | 'gpu', quads = false): LoweringContext => ({
+  ...{ replicas: 1, parameterElements: 64, family, quads, scheduleBase: 12, scheduleColumns: 4 },
+});
+
+const OPS: readonly TiledOp[] = [
+  ...(['linear', 'linear_cross_entropy'] as const),
+  ...(['linear_grad_input', 'linear_grad_weight'] as const),
+  ...(['conv2d', 'conv2d_grad_input', 'conv2d_grad_weight'] as const),
+  ...(['conv2d_grouped', 'conv2d_grouped_grad_input', 'conv2d_grouped_grad_weight'] as const),
+];
+
+const shapes = fc.record({
+  op: fc.constantFrom(...OPS),
+  rows: fc.integer({ min: 1, max: 3000 }),
+  columns4: fc.integer({ min: 1, max: 60 }),
+  depth: fc.integer({ min: 1, max: 3000 }),
+  repeats: fc.integer({ min: 1, max: 3000 }),
+  taps: fc.integer({ min: 1, max: 9 }),
+});
+
+describe('the tile to begin with', () => {
+  it('is on a CPU renderer a small one without shared loads, in a workgroup of at most eight', () => {
+    fc.assert(
+      fc.property(shapes, fc.boolean(), (s, quads) => {
+        const { start } = chooseTile(s, context('software', quads));
+        expect(start.quad ?? false).toBe(false);
+        if (!s.op.startsWith('conv2d_grouped')) {
+          expect(start.wx * start.wy).toBeLessThanOrEqual(8);
+          expect(start.wx * start.wy).toBeGreaterThan(4);
+        }
+        for (const n of [start.rows, start.columns4, start.wx, start.wy]) {
+          expect(Number.isInteger(n) && n >= 1).toBe(true);
+        }
+        const products = /^(linear(_grad_\w+)?|conv2d(_grad_\w+)?)$/.test(s.op);
+        if (products) expect(start.rows * start.columns4).toBeLessThanOrEqual(2);
+      }),
+    );
+  });
+
+  it('is the default on hardware', () => {
+    fc.assert(
+      fc.property(shapes, (s) => {
+        const { candidates, start } = chooseTile(s, context('gpu'));
+        expect(start).toBe(candidates[0]);
+      }),
+    );
+  });
+
+  it('stays the same whatever tile the plan is meant to have', () => {
+    const s = { op: 'linear', rows: 128, columns4: 16, depth: 64, repeats: 1 } as const;
+    const { candidates, key, start } = chooseTile(s, context('software'));
+    const tiles = { [key]: candidates.at(-1)! };
+    expect(chooseTile(s, { ...context('software'), tiles }).start).toEqual(start);
+  });
+});
+
+describe('isShorter()', () => {
+  const tile = (rows: number, columns4: number) => ({ rows, columns4, wx: 8, wy: 8 });
+
+  it('asks for half of the sums, and counts what workgroup memory takes', () => {
+    expect(isShorter(tile(2, 1), tile(4, 1))).toBe(true);
+    expect(isShorter(tile(2, 1), tile(3, 1))).toBe(false);
+    expect(isShorter(tile(4, 1), tile(4, 1))).toBe(false);
+    expect(isShorter(tile(4, 1), { ...tile(4, 1), slice: 16 })).toBe(true);
+  });
+});
