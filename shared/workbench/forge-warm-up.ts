@@ -24,6 +24,10 @@ const MAX_ARTIFACTS = 32;
 const MAX_KERNELS = 512;
 /** Longest pause after a piece: an artifact has let training in all along, and needs are short of time. */
 const MAX_REST_MS = 50;
+/** Kernels compiled side by side, where the runtime compiles them on other threads than this. */
+const AT_ONCE = 4;
+/** Longest that asking for one takes where it does, milliseconds; on this thread it takes about 20. */
+const MAX_CALL_MS = 4;
 /** Candidates whose network is planned while it stands as it is: planning is work of its own. */
 const MAX_PLANNED = 8;
 
@@ -224,6 +228,7 @@ export class ForgeWarmUp {
       }
       return isLate || this.#stopped;
     };
+    const flying = new Set<Promise<void>>();
     let began = this.#o.clock.now();
     const rest = async () => {
       await this.#rest(this.#o.clock.now() - began, isUrgent);
@@ -235,14 +240,23 @@ export class ForgeWarmUp {
         await rest();
         for (const compile of list) {
           if (isOver() || this.#kernels.made >= MAX_KERNELS) return;
-          await compile();
+          const called = this.#o.clock.now();
+          const kernel = compile().finally(() => flying.delete(kernel));
+          flying.add(kernel);
+          // It is waited for below, perhaps after another that fails.
+          kernel.catch(() => {});
+          const isElsewhere = this.#o.clock.now() - called <= MAX_CALL_MS;
+          if (!isElsewhere || flying.size >= AT_ONCE) await Promise.race(flying);
           await rest();
         }
+        await Promise.all(flying);
         if (isOver()) return;
       }
     } catch {
       // A network that cannot be built is met by the run when it comes to it.
       this.#report.failed++;
+    } finally {
+      await Promise.allSettled(flying);
     }
   }
 
