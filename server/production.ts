@@ -30,7 +30,8 @@ export async function openProduction(config: Config, log: Logger): Promise<OpenS
   const need = (name: keyof Config) => String(config[name] ?? '');
   const clock = systemClock;
   const timeoutMs = config.DATABASE_TIMEOUT * 1000;
-  const db = await PostgresDatabase.open({
+  // All three at once: each has to be waited for, and none needs another.
+  const database = PostgresDatabase.open({
     url: need('DATABASE_URL'),
     max: config.DATABASE_POOL,
     timeoutMs,
@@ -56,12 +57,21 @@ export async function openProduction(config: Config, log: Logger): Promise<OpenS
     await jobs?.close();
     for (const one of [redis, subscriber, connection]) one.disconnect();
     files.client.close();
-    await db.close();
+    await (await database.catch(() => null))?.close();
   };
   let jobs: BullJobQueue | null = null;
+  const others = Promise.all([whenReady(redis, START_MS), files.prepare()]);
+  // Told of below; until then the database is waited for.
+  others.catch(() => undefined);
+  let db: PostgresDatabase;
   try {
-    await whenReady(redis, START_MS);
-    await files.prepare();
+    db = await database;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  try {
+    await others;
     jobs = new BullJobQueue({
       redis,
       connection,
