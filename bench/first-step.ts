@@ -1,10 +1,7 @@
 /** How long the first training step takes: compile and autotune, with an empty table and a stored one. */
-import {
-  Autotuner,
-  type AutotunerOptions,
-  type TuningStorage,
-} from '#shared/engine/gpu/autotuner.ts';
+import { Autotuner } from '#shared/engine/gpu/autotuner.ts';
 import type { GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
+import type { AutotunerOptions, TuningStorage } from '#shared/engine/gpu/tile-source.ts';
 import { BUDGET_MS, TOTAL_MS } from '#shared/workbench/tuning.ts';
 import { dataOf, STANDARD } from './standard.ts';
 import { openWorkload } from './workloads.ts';

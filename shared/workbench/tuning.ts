@@ -1,6 +1,7 @@
 /** The autotuner of a workbench's GPU backend: its table lies beside the kernel cache. */
-import { Autotuner, type TuningStorage } from '../engine/gpu/autotuner.ts';
+import { Autotuner } from '../engine/gpu/autotuner.ts';
 import { GpuBackend } from '../engine/gpu/gpu-backend.ts';
+import type { TuningStorage } from '../engine/gpu/tile-source.ts';
 import type { Backend } from '../engine/plan/backend.ts';
 
 /** Longest that kernels are measured for one plan, in pauses of its first steps. */

@@ -5,9 +5,9 @@
  * after the other: they share the device, and so what was compiled on it.
  */
 
-import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import type { TileSource } from '../../shared/engine/gpu/tile-source.ts';
 import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
 import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { CASES } from '../gpu/cases.ts';

@@ -2,7 +2,7 @@
  * Networks whose layers meet every tile of every tiled kernel: run once with the defaults and once
  * with each other candidate, all numbers must be the same.
  */
-import type { TileSource } from '../../shared/engine/gpu/autotuner.ts';
+import type { TileSource } from '../../shared/engine/gpu/tile-source.ts';
 import { loweringOf } from '../../shared/engine/kernels/catalog.ts';
 import { MAX_CANDIDATES, type Tile } from '../../shared/engine/kernels/tiles.ts';
 import { differentiate } from '../../shared/engine/plan/autodiff.ts';

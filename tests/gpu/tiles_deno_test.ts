@@ -1,7 +1,8 @@
 /** Every tile of every kernel gives the bits of its default, and the autotuner keeps to that. */
-import { Autotuner, type TuningStorage } from '../../shared/engine/gpu/autotuner.ts';
+import { Autotuner } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
+import type { TuningStorage } from '../../shared/engine/gpu/tile-source.ts';
 import type { TuningRecord } from '../../shared/engine/plan/backend.ts';
 import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';

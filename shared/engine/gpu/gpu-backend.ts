@@ -2,7 +2,7 @@
  * Runs plans on WebGPU. A plan is prepared once (pipelines, slot buffers, bind groups); running it
  * encodes the prebuilt list into one compute pass and submits once, whatever the number of steps.
  */
-import { DeviceLostError, LimitError, MissingFeatureError, messageOf } from '../../base/errors.ts';
+import { DeviceLostError, MissingFeatureError, messageOf } from '../../base/errors.ts';
 import type { LoweringContext } from '../kernels/kernel-call.ts';
 import type {
   AdapterInfo,
@@ -16,23 +16,26 @@ import type {
 } from '../plan/backend.ts';
 import { F16_FEATURE, isHalf } from '../plan/numerics.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { TileSource } from './autotuner.ts';
 import { openDevice } from './device.ts';
+import {
+  checkSize,
+  createSlots,
+  type GpuBuffer,
+  LOST,
+  lossOf,
+  maxBindingBytes,
+  outOfMemory,
+  slotLabel,
+} from './device-memory.ts';
 import { GpuKernelsAhead } from './kernels-ahead.ts';
 import { PipelineCache } from './pipeline-cache.ts';
 import { type EncodedDispatch, PlanKernels } from './plan-kernels.ts';
 import { profileList } from './profiler.ts';
 import { Readback } from './readback.ts';
+import type { TileSource } from './tile-source.ts';
 
 /** Dispatches per submit; bounds how long the device works without a break. */
 const MAX_DISPATCHES_PER_SUBMIT = 4096;
-
-/** How runtimes that throw at once name the loss of a device. */
-const LOST = /device (is|was) lost/i;
-
-interface GpuBuffer extends DeviceBuffer {
-  gpu: GPUBuffer;
-}
 
 interface GpuExecutable extends Executable {
   list: EncodedDispatch[];
@@ -91,8 +94,7 @@ export class GpuBackend implements Backend {
   }
 
   get maxBindingBytes(): number {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    return maxBindingBytes(this.device);
   }
 
   get tuning(): Tuning | null {
@@ -101,21 +103,10 @@ export class GpuBackend implements Backend {
 
   createBuffer(label: string, elements: number): GpuBuffer {
     const bytes = Math.max(16, elements * 4);
-    this.#checkSize(label, bytes);
+    checkSize(this.device, label, bytes);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const gpu = this.#onDevice((device) => device.createBuffer({ label, size: bytes, usage }));
     return { label, elements, gpu };
-  }
-
-  #checkSize(label: string, bytes: number): void {
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (bytes <= most) return;
-    const limit =
-      maxBufferSize < maxStorageBufferBindingSize ? 'maxBufferSize' : 'maxStorageBufferBindingSize';
-    throw new LimitError(
-      `Cannot allocate "${label}": ${bytes} bytes is more than the adapter binds at once (${limit} is ${most}); use a smaller batch, micro-batches, fewer replicas or fewer rows`,
-    );
   }
 
   destroyBuffer(buffer: DeviceBuffer): void {
@@ -202,7 +193,7 @@ export class GpuBackend implements Backend {
   async #build(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.#checkNumerics(plan);
     // Before anything is tuned or compiled for tensors that cannot be.
-    for (const s of plan.slots) this.#checkSize(slotLabel(s), s.elements * 4);
+    for (const s of plan.slots) checkSize(this.device, slotLabel(s), s.elements * 4);
     const context = this.contextOf(plan, bindings);
     const { device, pipelines, tuner } = this;
     const { dispatches } = plan;
@@ -220,21 +211,7 @@ export class GpuBackend implements Backend {
     const improve = timing === 'now' ? tuner?.improve : undefined;
     const kernels = new PlanKernels({ dispatches, context, device, pipelines, tiered: !!improve });
     const compiled = await kernels.compile();
-    const slots = new Map<string, GpuBuffer>();
-    this.device.pushErrorScope('out-of-memory');
-    try {
-      for (const s of plan.slots) {
-        slots.set(s.name, this.createBuffer(slotLabel(s), s.elements));
-      }
-    } catch (error) {
-      for (const s of slots.values()) s.gpu.destroy();
-      await this.device.popErrorScope();
-      throw error;
-    }
-    if (await this.device.popErrorScope()) {
-      for (const s of slots.values()) s.gpu.destroy();
-      throw new LimitError(outOfMemory(`plan "${plan.name}"`, plan.memory.arenaBytes));
-    }
+    const slots = await createSlots(this, plan);
     const find = (name: string): GpuBuffer => {
       const buffer = slots.get(name) ?? (bindings.buffers[name] as GpuBuffer | undefined);
       if (!buffer) throw new RangeError(`Cannot bind "${name}" of plan "${plan.name}": no buffer`);
@@ -385,19 +362,4 @@ export class GpuBackend implements Backend {
     if (this.#lostMessage !== null) return lossOf(this.#lostMessage);
     return LOST.test(messageOf(error)) ? lossOf(messageOf(error)) : error;
   }
-}
-
-/** Names the largest tensor of a slot, which decides its size. */
-function slotLabel(slot: Plan['slots'][number]): string {
-  return `${slot.largest}" in "${slot.name}`;
-}
-
-function lossOf(message: string): DeviceLostError {
-  return new DeviceLostError(`Cannot use the GPU: the device was lost (${message})`);
-}
-
-/** @param bytes What was asked for, where it is known. */
-function outOfMemory(what: string, bytes: number | null): string {
-  const size = bytes === null ? '' : ` (${Math.ceil(bytes / 2 ** 20)} MiB)`;
-  return `Cannot allocate ${what}${size}: the device is out of memory; use a smaller batch, micro-batches or fewer replicas, or close what else uses the GPU`;
 }

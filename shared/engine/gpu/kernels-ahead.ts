@@ -3,8 +3,8 @@ import { loweringOf } from '../kernels/catalog.ts';
 import type { KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import type { KernelsAhead, KernelTally, PlanBindings } from '../plan/backend.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { TileSource } from './autotuner.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
+import type { TileSource } from './tile-source.ts';
 
 /** What of a backend decides which kernels a plan has. */
 export interface KernelMaker {
