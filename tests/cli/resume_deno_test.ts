@@ -38,18 +38,26 @@ Deno.test('same command, same digest; interrupted at LOADING, BLENDING or killed
       digest = last['digest'];
       const again = await train(cwd, 'b');
       assert.equal(lastLine(again)['digest'], digest);
-      // Wall-clock times, what was chosen by them, and whether a kernel was compiled or kept apart,
-      // the logs agree event for event.
+      // Wall-clock times, what was chosen by them and when, and whether a kernel was compiled or
+      // kept apart, the logs agree event for event.
       const times = ['latencyMs', 'readyMs', 'seconds', 'time', 'waitedMs'];
-      const measured = new Set(['choices', ...times]);
-      const events = (outcome: typeof again) =>
-        jsonLines(outcome).map((event) =>
-          JSON.stringify(event, (key, value) =>
-            measured.has(key) || (key === 'origin' && event['type'] === 'artifact')
-              ? undefined
-              : value,
-          ),
+      const measured = new Set(['seq', ...times]);
+      const events = (outcome: typeof again) => {
+        const lines = jsonLines(outcome);
+        assert.deepEqual(
+          lines.map((event) => event['seq']),
+          lines.map((_, i) => i),
         );
+        return lines
+          .filter((event) => event['type'] !== 'tuning')
+          .map((event) =>
+            JSON.stringify(event, (key, value) =>
+              measured.has(key) || (key === 'origin' && event['type'] === 'artifact')
+                ? undefined
+                : value,
+            ),
+          );
+      };
       assert.deepEqual(events(again), events(first));
     });
 
