@@ -79,6 +79,7 @@ Deno.test('the server or a worker is killed during an experiment: the same diges
 Deno.test('the GPU device is lost during a job: the same digest, within 10 s', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'esper-device-'));
   const server = await startServer(join(dir, 'data'));
+  const fleet = new JobFleet(server.url, dir);
   // The job runs here, so that its device can be taken away from it.
   const devices: GPUDevice[] = [];
   const request = GPUAdapter.prototype.requestDevice;
@@ -89,13 +90,15 @@ Deno.test('the GPU device is lost during a job: the same digest, within 10 s', a
   };
   const train = async (name: string, onProgress: (share: number) => void) => {
     const experiment = smallExperiment(name);
-    const id = `sha256-${name}`;
-    const order = { id, spec: null, serverUrl: server.url, folder: join(dir, name) };
+    const id = await fleet.submit(experiment);
+    const fence = await fleet.claim();
+    const place = { serverUrl: server.url, folder: join(dir, name), deliverMs: 5000 };
     const spec = { kind: 'experiment', experiment, growth: true } as const;
     const stop = new AbortController().signal;
-    const result = await doJob({ ...order, spec }, spec, stop, (line) => {
+    const result = await doJob({ id, fence, spec, ...place }, spec, stop, (line) => {
       if (line.type === 'progress') onProgress(line.progress.share ?? 0);
     });
+    await fleet.checkLog(String(result['run_id']));
     return String(result['digest']);
   };
   try {

@@ -160,14 +160,6 @@ Deno.test('a job is not done before its log is on the server, and is not trained
   try {
     const spec = { kind: 'experiment' as const, experiment: experiment(1, 300), growth: true };
     const id = await fleet.submit(spec.experiment);
-    const claim = async () => {
-      const response = await fetch(`${server.url}internal/v1/jobs/claim`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ worker: 'w', kinds: ['experiment'], lease_ms: 120_000 }),
-      });
-      return (await response.json()).fence as string;
-    };
     const logged = async () => {
       const page = await fetch(`${server.url}api/v1/runs/${jobRunId(id, 'experiment')}/events`);
       return page.ok ? ((await page.json()).items as { type: string }[]).map((e) => e.type) : [];
@@ -187,7 +179,7 @@ Deno.test('a job is not done before its log is on the server, and is not trained
     };
     proxy.only = /events$/;
     proxy.manner = 'fail';
-    const held = await claim();
+    const held = await fleet.claim();
     const { outcome, last } = await attempt(held);
     assert.equal(outcome.outcome, 'failed');
     assert.match('error' in outcome ? outcome.error : '', /was not told of the last \d+ events/);

@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { createGpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import { createReferenceBackend } from '../../shared/engine/reference/reference-backend.ts';
-import { foldAll, gappyNetwork, gappySeeds, stepOf } from '../../shared/kasmina/_test-fold.ts';
+import {
+  foldAll,
+  type GappyWindow,
+  gappyNetwork,
+  gappySeeds,
+  stepOf,
+} from '../../shared/kasmina/_test-fold.ts';
 import { topologyOf } from '../../shared/kasmina/_test-topology.ts';
 import { FOLD_BOUND } from '../../shared/kasmina/fold.ts';
 import { tinyDataset } from '../../shared/tolaria/_test-run.ts';
@@ -29,9 +35,9 @@ const CASES = {
   'depthwise, dilated, with a stride': {
     ...{ groups: 4, inside: [1, 1], dilation: 2, stride: 2, kernelSize: 3 },
   },
-} as const;
+} as const satisfies Record<string, GappyWindow>;
 
-for (const [name, window] of Object.entries(CASES)) {
+for (const [name, window] of Object.entries<GappyWindow>(CASES)) {
   for (const mode of ['add', 'replace'] as const) {
     Deno.test(`fold/${name}, ${mode}`, options, async () => {
       const network = gappyNetwork(window);

@@ -91,6 +91,17 @@ export class JobFleet {
     return JSON.parse(text).id;
   }
 
+  /** Takes the oldest experiment, for a test that does the work itself. @returns The fence. */
+  async claim(leaseMs = 120_000): Promise<string> {
+    const response = await fetch(`${this.url}internal/v1/jobs/claim`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ worker: 'test', kinds: ['experiment'], lease_ms: leaseMs }),
+    });
+    assert.equal(response.status, 200);
+    return (await response.json()).fence;
+  }
+
   async job(id: string): Promise<JobDetail> {
     const response = await fetch(`${this.url}api/v1/jobs/${id}`);
     const text = await response.text();
@@ -131,12 +142,12 @@ export class JobFleet {
     const { digest, run_id, status } = result as Record<string, string>;
     assert.equal(status, 'done');
     assert.ok(digest);
-    await this.#checkLog(run_id ?? '');
+    await this.checkLog(run_id ?? '');
     return digest;
   }
 
   /** The run's events on the server: from its start to its end, without a hole. */
-  async #checkLog(run: string): Promise<void> {
+  async checkLog(run: string): Promise<void> {
     const events: { seq: number; type: string }[] = [];
     await until(`the whole log of ${run}`, async () => {
       const after = events.at(-1)?.seq ?? -1;
