@@ -43,7 +43,7 @@ const QUICK = {
     'tests/faults/storage-faults_deno_test.ts',
   ],
   // Experiments train for minutes and show recovery, not lines.
-  production: ['--filter', '/^(?!.*during an experiment)/'],
+  production: { ESPER_WITHOUT_EXPERIMENTS: '1' },
 };
 /** Adapters that nothing runs without PostgreSQL, Redis and S3. */
 const ENGINE_FILES = /^server\/(production|storage\/(bullmq|postgres|redis|s3)-[^/]*)\.ts$/;
@@ -85,11 +85,11 @@ async function runDeno(tests, directory) {
   });
 }
 
-async function runProduction(flags, directory) {
+async function runProduction(env, directory) {
   const script = join(ROOT, 'tools/production.mjs');
-  const suite = ['test', '-A', '--no-check', ...flags, PRODUCTION_SUITE];
+  const suite = ['test', '-A', '--no-check', PRODUCTION_SUITE];
   const args = [script, '--no-install', '--', findDeno(), ...suite];
-  return await run(process.execPath, args, { DENO_COVERAGE_DIR: directory });
+  return await run(process.execPath, args, { ...env, DENO_COVERAGE_DIR: directory });
 }
 
 /** Turns the profiles of a folder into lcov, once. @returns {string} Its text. */
@@ -151,14 +151,14 @@ function readArguments() {
     min,
     runners,
     tests: values.tests === '' && isQuick ? QUICK.tests : list(values.tests),
-    productionFlags: isQuick ? QUICK.production : [],
+    productionEnv: isQuick ? QUICK.production : {},
     isKept,
     mayInstall: !values['no-install'],
   };
 }
 
 async function main() {
-  const { folders, min, runners, tests, productionFlags, isKept, mayInstall } = readArguments();
+  const { folders, min, runners, tests, productionEnv, isKept, mayInstall } = readArguments();
   const problem = runners.includes('production') ? engineProblem({ mayInstall }) : null;
   if (!isKept) rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
@@ -173,7 +173,7 @@ async function main() {
     vitest: (to) => unlessNone(chosen.vitest, () => runVitest(folders, chosen.vitest, to)),
     deno: (to) => unlessNone(chosen.deno, () => runDeno(chosen.deno, to)),
     production: (to) => {
-      if (problem === null) return runProduction(productionFlags, to);
+      if (problem === null) return runProduction(productionEnv, to);
       console.log(`skipped, ${suiteSize()} tests: ${problem}`);
       return 0;
     },
