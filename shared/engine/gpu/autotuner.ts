@@ -195,7 +195,13 @@ export class Autotuner implements TileSource, Tuning {
       this.#inUse++;
       this.#improving = this.#improving
         .then(() => this.#improve(plan))
-        .catch(() => {})
+        .catch((error) => {
+          // A plan that is closed, or whose device is gone, has nothing to keep.
+          if (!plan.isOpen()) return;
+          this.#options.onNotice?.(
+            `Keeping the kernels that the run began with: ${messageOf(error)}`,
+          );
+        })
         .finally(() => this.#inUse--);
       return this.#improving;
     };

@@ -242,6 +242,7 @@ export class GpuBackend implements Backend {
         return settled ?? Promise.resolve();
       },
       onRun: () => {
+        // What fails is told by the tuner; a lost device is told to whoever waits for a result.
         if (improve) settled ??= begin().catch(() => {});
       },
       readOutput: (name) => {

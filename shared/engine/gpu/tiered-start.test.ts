@@ -4,6 +4,7 @@ import type { LoweringContext } from '../kernels/kernel-call.ts';
 import type { Tile } from '../kernels/tiles.ts';
 import { Graph } from '../plan/graph.ts';
 import { makePlan } from '../plan/plan.ts';
+import { Autotuner } from './autotuner.ts';
 import { type PlanInUse, replaceStarts, startTiles } from './tiered-start.ts';
 import type { Workbench } from './tuning-workbench.ts';
 
@@ -117,5 +118,30 @@ describe('replaceStarts()', () => {
     close();
     await done;
     expect(replaced).toEqual([]);
+  });
+});
+
+describe('Autotuner.improve', () => {
+  const improved = async (isOpen: boolean) => {
+    const notices: string[] = [];
+    const { close, plan } = inUse(true);
+    if (!isOpen) close();
+    const about = { adapter: 'test', shaderDigest: 'sha256:0', tiered: true };
+    const tuner = new Autotuner({ ...about, onNotice: (message) => notices.push(message) });
+    const createBuffer = () => {
+      throw new Error('no room');
+    };
+    await tuner.improve?.({ ...plan, device: { createBuffer } as unknown as GPUDevice });
+    return notices;
+  };
+
+  it('says why a run keeps the kernels that it began with', async () => {
+    expect(await improved(true)).toEqual([
+      expect.stringMatching(/^Keeping the kernels that the run began with: /),
+    ]);
+  });
+
+  it('says nothing of a plan that is closed', async () => {
+    expect(await improved(false)).toEqual([]);
   });
 });
