@@ -107,14 +107,21 @@ Deno.test('--profile tells the time of each kernel and changes nothing of the ru
     assert.equal(times!['step'], 450);
     const kernels = times!['kernels'] as { kernel: string; dispatches: number }[];
     assert.ok(kernels.some((k) => k.kernel === 'adam_update' && k.dispatches === 1));
-    assert.equal(jsonLines(plain).length, jsonLines(timed).length - 1);
     assert.equal(last!['digest'], lastLine(plain)['digest']);
+    // When a kernel's tile is measured beside the run is up to the clock.
+    const untimed = (type: unknown) => type !== 'tuning' && type !== 'kernel-times';
+    const printed = (run: typeof plain) =>
+      jsonLines(run)
+        .map((l) => l['type'])
+        .filter(untimed);
+    assert.deepEqual(printed(timed), printed(plain));
     const types = async (run: string) => {
       const log = await readFile(join(cwd, run, 'events.jsonl'), 'utf8');
       return log
         .trimEnd()
         .split('\n')
-        .map((line) => RunEvent.parse(JSON.parse(line)).type);
+        .map((line) => RunEvent.parse(JSON.parse(line)).type)
+        .filter(untimed);
     };
     assert.deepEqual(await types('timed'), await types('plain'));
     const again = await esper(['train', '--resume', '--out', 'timed', '--profile'], { cwd });
