@@ -7,7 +7,7 @@ import { Autotuner } from '../../shared/engine/gpu/autotuner.ts';
 import { openDevice } from '../../shared/engine/gpu/device.ts';
 import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { AutotunerOptions } from '../../shared/engine/gpu/tile-source.ts';
-import type { TuningRecord } from '../../shared/engine/plan/backend.ts';
+import type { AdapterInfo, TuningRecord } from '../../shared/engine/plan/backend.ts';
 import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';
 import { StartTiles, TILE_CASES } from './tile-cases.ts';
@@ -33,9 +33,13 @@ for (const c of TILE_CASES) {
 const about = { adapter: adapter.name, shaderDigest: 'sha256:0', minMs: 1, tiered: true };
 
 /** A workload on a CPU renderer's tiles, with a tuner and without. */
-async function open(id: string, more: Partial<AutotunerOptions> | null) {
+async function open(
+  id: string,
+  more: Partial<AutotunerOptions> | null,
+  as: AdapterInfo = software,
+) {
   const tuner = more ? new Autotuner({ ...about, ...more }) : null;
-  const backend = new GpuBackend(device, software, { quads, ...(tuner ? { tuner } : {}) });
+  const backend = new GpuBackend(device, as, { quads, ...(tuner ? { tuner } : {}) });
   const { title: _, ...spec } = STANDARD[id]!;
   const workload: Workload = (await openWorkload(backend, spec, dataOf(spec)))!;
   return { backend, tuner, workload };
@@ -68,6 +72,16 @@ for (const id of ['mlp_s', 'cnn']) {
     workload.dispose();
   });
 }
+
+test('mlp_s: the kernels of a CPU renderer give the losses of those of hardware', async () => {
+  const losses: number[][] = [];
+  for (const kind of ['software', 'gpu'] as const) {
+    const { workload } = await open('mlp_s', null, { ...adapter, kind });
+    losses.push(await workload.runLoss!(6));
+    workload.dispose();
+  }
+  assert.deepEqual(losses[0], losses[1]);
+});
 
 test('a plan measures beside its steps, and its own results are not held up for good', async () => {
   const plain = await open('mlp_s', null);

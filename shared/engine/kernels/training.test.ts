@@ -64,16 +64,28 @@ describe('optimizer lowering', () => {
     const call = adam({}, 64 * 100);
     expect(call.grid).toEqual([Math.ceil((4 * 100) / 64) + 1, 1, 3]);
     expect(call.constants).toMatchObject({ P4: 1600, GROUPS_AT: 8, BATCH: 100, KEEP1: 1 - 0.9 });
-    expect(call.defines).toEqual({ NORM: 0, DECOUPLED: 0 });
+    expect(call.defines).toEqual({ NORM: 0, DECOUPLED: 0, LOOPED: 1 });
     expect(call.bindings).toHaveLength(8);
   });
 
   it('stays within eight buffers when it clips: metrics come with the norm', () => {
     const call = adam({ kind: 'adamw', clipNorm: 1 }, 128, 'rows');
-    expect(call.defines).toEqual({ NORM: 1, DECOUPLED: 1 });
+    expect(call.defines).toEqual({ NORM: 1, DECOUPLED: 1, LOOPED: 0 });
     expect(call.bindings).toHaveLength(8);
     expect(call.bindings.map((b) => b.range.buffer)).not.toContain('rows');
     expect(call.constants).not.toHaveProperty('BATCH');
+  });
+
+  it('sums the metrics in a loop of rows on CPU renderers, while the rows are fewer than iterations may be', () => {
+    const sums = (rows: number, family: 'software' | 'gpu') => {
+      const t = new TestGraph();
+      const inputs = [t.input('rows', rows, 4), t.control(), t.shared('metrics', 2, 4)];
+      t.graph.apply('metrics_reduce', inputs, {});
+      return lowerAll(t, 1, family)[0]!.defines['LOOPED'];
+    };
+    expect(sums(60_000, 'software')).toBe(1);
+    expect(sums(60_001, 'software')).toBe(0);
+    expect(sums(100, 'gpu')).toBe(0);
   });
 
   it('refuses a norm without the row statistics', () => {

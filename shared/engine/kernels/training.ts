@@ -1,10 +1,11 @@
 /** Lowering of the training step around the model: batches, losses, metrics, optimizers. */
 import { permutationHalfBits } from '../../base/permutation.ts';
 import { numberAttr, stringAttr } from '../plan/op-definition.ts';
+import { MAX_LOOP_ITERATIONS } from '../plan/ops-conv.ts';
 import type { Dispatch, PlannedTensor } from '../plan/plan.ts';
 import { LANES, roundUp, SLICE_ALIGNMENT } from '../plan/shape.ts';
 import type { Lowering, LoweringContext } from './kernel-call.ts';
-import { controlConstants, lineGrid, read, write } from './kernel-call.ts';
+import { controlConstants, lineGrid, looped, read, write } from './kernel-call.ts';
 import { checkLoop, LINE_SIZE } from './limits.ts';
 
 /** Vec4s of a row that one invocation of gather_batch copies. */
@@ -82,19 +83,21 @@ function lossKernel(shader: string): Lowering {
   };
 }
 
-/** Rows of a loss's row statistics; checks the loop that sums them. */
-function batchOf(op: string, rows: PlannedTensor): number {
+/** Rows of a loss's row statistics, and how a kernel sums them; checks the loop that does. */
+function metricsOf(op: string, rows: PlannedTensor, c: LoweringContext) {
   const batch = rows.padded[0]!;
   checkLoop(op, Math.ceil(batch / METRICS_SUMS), 'use a smaller batch');
-  return batch;
+  // In a loop each row is an iteration.
+  return { BATCH: batch, LOOPED: batch <= MAX_LOOP_ITERATIONS ? looped(c) : 0 };
 }
 
 const metricsReduce: Lowering = (d, c) => {
   const [rows, control, metrics] = d.inputs as [PlannedTensor, PlannedTensor, PlannedTensor];
+  const { BATCH, LOOPED } = metricsOf('metrics_reduce', rows, c);
   return {
     shader: 'metrics_reduce',
-    defines: {},
-    constants: { ...controlConstants(c), BATCH: batchOf('metrics_reduce', rows) },
+    defines: { LOOPED },
+    constants: { ...controlConstants(c), BATCH },
     bindings: [read(rows, c), write(control, c), write(metrics, c)],
     grid: [1, 1, c.replicas],
   };
@@ -124,13 +127,14 @@ function optimizerTail(d: Dispatch, moments: number, c: LoweringContext) {
     }
   }
   const invocations = (parameters.elements / SLICE_ALIGNMENT) * INVOCATIONS_PER_SLICE;
+  const summed = norm ? null : metricsOf(d.op, rows, c);
   return {
-    defines: { NORM: norm ? 1 : 0 },
+    defines: { NORM: norm ? 1 : 0, LOOPED: summed?.LOOPED ?? 0 },
     constants: {
       ...controlConstants(c),
       GROUPS_AT: roundUp(numberAttr(d.attrs, 'alphas'), LANES),
       P4: parameters.elements / LANES,
-      ...(norm ? {} : { BATCH: batchOf(d.op, rows) }),
+      ...(summed ? { BATCH: summed.BATCH } : {}),
     },
     bindings: [
       read(groups, c),
@@ -231,13 +235,14 @@ const gradientNormPartial: Lowering = (d, c) => {
 
 const gradientNorm: Lowering = (d, c) => {
   const [partial, rows] = d.inputs as [PlannedTensor, PlannedTensor?];
+  const summed = rows ? metricsOf('gradient_norm', rows, c) : null;
   return {
     shader: 'gradient_norm',
-    defines: { METRICS: rows ? 1 : 0 },
+    defines: { METRICS: rows ? 1 : 0, LOOPED: summed?.LOOPED ?? 0 },
     constants: {
       PARTIALS: partial.elements,
       CLIP: numberAttr(d.attrs, 'clipNorm'),
-      ...(rows ? { BATCH: batchOf('gradient_norm', rows) } : {}),
+      ...(summed ? { BATCH: summed.BATCH } : {}),
     },
     bindings: [read(partial, c), write(d.outputs[0]!, c), ...(rows ? [read(rows, c)] : [])],
     grid: [1, 1, c.replicas],
