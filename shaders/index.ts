@@ -64,10 +64,14 @@ import sliceProductLib from './lib/slice_product.wgsl' with { type: 'text' };
 import sumPartLib from './lib/sum_part.wgsl' with { type: 'text' };
 import tokenLib from './lib/token.wgsl' with { type: 'text' };
 import linear from './linear.wgsl' with { type: 'text' };
+import linearCompact from './linear_compact.wgsl' with { type: 'text' };
 import linearCrossEntropy from './linear_cross_entropy.wgsl' with { type: 'text' };
+import linearCrossEntropyCompact from './linear_cross_entropy_compact.wgsl' with { type: 'text' };
 import linearGradInput from './linear_grad_input.wgsl' with { type: 'text' };
+import linearGradInputCompact from './linear_grad_input_compact.wgsl' with { type: 'text' };
 import linearGradInputShared from './linear_grad_input_shared.wgsl' with { type: 'text' };
 import linearGradWeight from './linear_grad_weight.wgsl' with { type: 'text' };
+import linearGradWeightCompact from './linear_grad_weight_compact.wgsl' with { type: 'text' };
 import linearGradWeightShared from './linear_grad_weight_shared.wgsl' with { type: 'text' };
 import linearShared from './linear_shared.wgsl' with { type: 'text' };
 import maxPool from './max_pool.wgsl' with { type: 'text' };
@@ -161,11 +165,15 @@ export const SHADERS: Readonly<Record<string, string>> = {
   'guard.wgsl': guard,
   'join_batches.wgsl': joinBatches,
   'linear.wgsl': linear,
+  'linear_compact.wgsl': linearCompact,
   'linear_shared.wgsl': linearShared,
   'linear_cross_entropy.wgsl': linearCrossEntropy,
+  'linear_cross_entropy_compact.wgsl': linearCrossEntropyCompact,
   'linear_grad_input.wgsl': linearGradInput,
+  'linear_grad_input_compact.wgsl': linearGradInputCompact,
   'linear_grad_input_shared.wgsl': linearGradInputShared,
   'linear_grad_weight.wgsl': linearGradWeight,
+  'linear_grad_weight_compact.wgsl': linearGradWeightCompact,
   'linear_grad_weight_shared.wgsl': linearGradWeightShared,
   'max_pool.wgsl': maxPool,
   'max_pool_grad.wgsl': maxPoolGrad,

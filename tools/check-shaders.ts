@@ -57,8 +57,8 @@ for (const parityCase of ALL) {
       }
       try {
         const standard = lowering(dispatch, context);
-        const { candidates = [], key = '' } = standard.choice ?? {};
-        const others = candidates.map((tile) =>
+        const { candidates = [], key = '', start } = standard.choice ?? {};
+        const others = [...candidates, ...(start ? [start] : [])].map((tile) =>
           lowering(dispatch, { ...context, tiles: { [key]: tile } }),
         );
         for (const call of [standard, ...others]) {

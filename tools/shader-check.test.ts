@@ -68,6 +68,23 @@ describe('checkFiles()', () => {
 });
 
 describe('checkCall()', () => {
+  test('compares sizes in a uniform buffer with the struct that reads them', () => {
+    const uniform = [
+      'struct Sizes {',
+      '  rows: u32,',
+      '  columns: u32,  // of y',
+      '}',
+      '@group(0) @binding(2) var<uniform> sizes: Sizes;',
+    ].join('\n');
+    const files = { ...FILES, 'scale.wgsl': `${SCALE}\n${uniform}` };
+    const check = (sizes?: number[]) =>
+      checkCall({ ...CALL, ...(sizes ? { sizes } : {}) }, files, 'Row "scale"');
+    expect(check([3, 4])).toEqual([]);
+    expect(check([3]).join()).toContain('gives shaders/scale.wgsl 1 sizes: its struct Sizes has 2');
+    expect(check().join()).toContain('leaves shaders/scale.wgsl binding 2 without a buffer');
+    expect(call({ sizes: [3] }).join()).toContain('binding 2 as uniform: the shader declares none');
+  });
+
   test('accepts a call that fits, and follows the preprocessor', () => {
     expect(call({})).toEqual([]);
     const bindings = [...CALL.bindings, { range, access: 'read' } as const];

@@ -85,7 +85,8 @@ export function checkCall(call: KernelCall, files: ShaderTexts, owner: string): 
   }
   const messages: string[] = [];
   const declared = declaredBindings(code);
-  call.bindings.forEach(({ access }, number) => {
+  const bound = [...call.bindings.map((b) => b.access), ...(call.sizes ? ['uniform'] : [])];
+  bound.forEach((access, number) => {
     const found = declared.get(number);
     if (found !== access) {
       messages.push(
@@ -95,9 +96,15 @@ export function checkCall(call: KernelCall, files: ShaderTexts, owner: string): 
     }
   });
   for (const number of declared.keys()) {
-    if (number >= call.bindings.length) {
+    if (number >= bound.length) {
       messages.push(`${owner} leaves ${path} binding ${number} without a buffer`);
     }
+  }
+  const members = /struct Sizes \{([^}]*)\}/.exec(code)?.[1]?.match(/^\s*\w+: u32,/gm)?.length ?? 0;
+  if (members !== (call.sizes?.length ?? 0)) {
+    messages.push(
+      `${owner} gives ${path} ${call.sizes?.length ?? 0} sizes: its struct Sizes has ${members} words`,
+    );
   }
   const overrides = new Map(
     [...code.matchAll(/^\s*override\s+(\w+)\s*(?::[^=;]*)?(=)?/gm)].map((match) => [

@@ -17,6 +17,7 @@ import { fewRandomCases } from '../gpu/random-cases.ts';
 import { firstDifference, runCase, type Verdict } from '../gpu/run-case.ts';
 import {
   FEW_SLICED_CASES,
+  FEW_START_CASES,
   FixedCandidate,
   FixedTile,
   OTHERS,
@@ -80,7 +81,9 @@ function tiled(backend: GpuBackend, tuner: TileSource): GpuBackend {
 /** Every other tile of every kernel, those with subgroups and those to begin with included. */
 function tileTasks(backend: GpuBackend): Task[] {
   const starting = tiled(backend, new StartTiles());
-  const starts = TILE_CASES.map((c) => () => compare(backend, starting, c, 'start'));
+  const starts = [...TILE_CASES, ...FEW_START_CASES].map(
+    (c) => () => compare(backend, starting, c, 'start'),
+  );
   const others = Array.from({ length: OTHERS.software }, (_, i) => i + 1).flatMap((index) => {
     const other = tiled(backend, new FixedCandidate(index));
     return TILE_CASES.map((c) => () => compare(backend, other, c, `candidate-${index}`));

@@ -10,7 +10,7 @@ import { wgslText } from '../../vite.config.ts';
 import { CASES } from '../gpu/cases.ts';
 import { HALF_CASES } from '../gpu/half-cases.ts';
 import { fewRandomCases } from '../gpu/random-cases.ts';
-import { FEW_SLICED_CASES, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
+import { FEW_SLICED_CASES, FEW_START_CASES, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
 import type { KernelReport } from './kernels-page.ts';
 
 /** A CPU renderer compiles some four hundred shaders and runs them. */
@@ -71,8 +71,9 @@ test('every kernel agrees with the reference', async () => {
 
 test('every tile of a kernel gives the same bits', async () => {
   const report = await reportOf('?tiles');
-  // The tiles to begin with besides.
-  expect(report.verdicts).toHaveLength(TILE_CASES.length * (OTHERS.software + 1));
+  // The tiles to begin with besides, and more cases of those.
+  const starts = TILE_CASES.length + FEW_START_CASES.length;
+  expect(report.verdicts).toHaveLength(TILE_CASES.length * OTHERS.software + starts);
 });
 
 test('tiles in workgroup memory give the same bits', async () => {

@@ -8,7 +8,15 @@ import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { HALF_CASES } from './half-cases.ts';
 import { firstDifference, runCase } from './run-case.ts';
-import { FEW_SLICED_CASES, FixedCandidate, FixedTile, OTHERS, TILE_CASES } from './tile-cases.ts';
+import {
+  FEW_SLICED_CASES,
+  FEW_START_CASES,
+  FixedCandidate,
+  FixedTile,
+  OTHERS,
+  StartTiles,
+  TILE_CASES,
+} from './tile-cases.ts';
 
 const { device, adapter, quads } = await openDevice(navigator.gpu);
 const backend = new GpuBackend(device, adapter, { quads });
@@ -58,3 +66,22 @@ for (const [index, { tile, cases }] of FEW_SLICED_CASES.entries()) {
     }
   });
 }
+
+Deno.test('f16/products by compact kernels', options, async () => {
+  const tuner = new StartTiles();
+  const kind = 'software' as const;
+  const [standard, other] = [null, tuner].map(
+    (t) =>
+      new GpuBackend(
+        device,
+        { ...adapter, kind },
+        { quads, pipelines, ...(t ? { tuner: t } : {}) },
+      ),
+  );
+  for (const c of FEW_START_CASES) {
+    const half = { ...c, numerics: 'f16-multiply' } as const;
+    const name = await firstDifference(standard!, other!, half);
+    assert(name === null, `${c.name}: ${name} has other bits than with the default`);
+  }
+  assert(tuner.changed.size > 5, 'no kernel had another tile');
+});

@@ -10,7 +10,7 @@ import type { AutotunerOptions } from '../../shared/engine/gpu/tile-source.ts';
 import type { AdapterInfo, TuningRecord } from '../../shared/engine/plan/backend.ts';
 import { openTiny, tinyExperiment } from '../../shared/tolaria/_test-run.ts';
 import { firstDifference } from './run-case.ts';
-import { StartTiles, TILE_CASES } from './tile-cases.ts';
+import { FixedTile, START_CASES, START_TILE, StartTiles, TILE_CASES } from './tile-cases.ts';
 
 const { device, adapter, quads } = await openDevice(navigator.gpu);
 const options = { sanitizeOps: false, sanitizeResources: false } as const;
@@ -19,13 +19,24 @@ const test = (name: string, run: () => Promise<void>) =>
 const software = { ...adapter, kind: 'software' } as const;
 const { pipelines } = new GpuBackend(device, software);
 
-for (const c of TILE_CASES) {
+for (const c of [...TILE_CASES, ...START_CASES]) {
   test(`${c.name}: the tiles to begin with give the bits of the defaults`, async () => {
     const tuner = new StartTiles();
     const standard = new GpuBackend(device, software, { quads, pipelines });
     const other = new GpuBackend(device, software, { quads, tuner, pipelines });
     const name = await firstDifference(standard, other, c);
     assert.ok(tuner.changed.size > 0, 'no kernel had another tile');
+    assert.equal(name, null);
+  });
+}
+
+for (const c of TILE_CASES.slice(0, 3)) {
+  test(`${c.name}: so does the tile of products that are too much for a compact kernel`, async () => {
+    const tuner = new FixedTile(START_TILE);
+    const standard = new GpuBackend(device, software, { quads, pipelines });
+    const other = new GpuBackend(device, software, { quads, tuner, pipelines });
+    const name = await firstDifference(standard, other, c);
+    assert.ok(tuner.changed.size > 2, 'no kernel had another tile');
     assert.equal(name, null);
   });
 }

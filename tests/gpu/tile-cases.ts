@@ -12,6 +12,7 @@ import { denseCases } from './dense-cases.ts';
 import { groupedConvCases } from './grouped-conv-cases.ts';
 import { type CaseBuilder, type ParityCase, relative } from './parity-case.ts';
 import { splitCases } from './split-cases.ts';
+import { trainingCases } from './training-cases.ts';
 
 function finish(b: CaseBuilder, logits: Tensor): Record<string, Tensor> {
   const [batch, classes] = logits.shape as [number, number];
@@ -143,6 +144,19 @@ export const SLICED_CASES: readonly { tile: Tile; cases: readonly ParityCase[] }
 export const FEW_SLICED_CASES: typeof SLICED_CASES = SLICED_CASES.map(({ tile, cases }) => ({
   ...{ tile, cases: cases.filter((_, i) => i < 2 || i % 6 === 0) },
 }));
+
+/** Products by the kernels that a run begins with: edges, epilogues, replicas, parts of sums, losses. */
+export const START_CASES: readonly ParityCase[] = [
+  ...denseCases,
+  ...splitCases,
+  ...trainingCases,
+].filter(({ name }) => name.startsWith('linear') && !/unfused|kept/.test(name));
+
+/** The same for renderers that take long to compile. */
+export const FEW_START_CASES = START_CASES.filter((_, i) => i % 5 === 0);
+
+/** What a run on a CPU renderer begins with where a product is too much for a compact kernel. */
+export const START_TILE: Tile = { rows: 2, columns4: 1, wx: 8, wy: 1 };
 
 /** Gives every product of matrices and every convolution one tile. */
 export class FixedTile implements TileSource {

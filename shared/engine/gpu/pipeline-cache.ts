@@ -72,15 +72,19 @@ export class PipelineCache {
   }
 
   #layout(call: KernelCall): GPUBindGroupLayout {
-    const key = call.bindings.map((b) => (b.access === 'read' ? 'r' : 'w')).join('');
+    const types: GPUBufferBindingType[] = [
+      ...call.bindings.map((b) => (b.access === 'read' ? 'read-only-storage' : 'storage')),
+      ...(call.sizes ? ['uniform' as const] : []),
+    ];
+    const key = types.join();
     let layout = this.#layouts.get(key);
     if (!layout) {
       layout = this.#device.createBindGroupLayout({
         label: key,
-        entries: call.bindings.map((b, binding) => ({
+        entries: types.map((type, binding) => ({
           binding,
           visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: b.access === 'read' ? 'read-only-storage' : 'storage' },
+          buffer: { type },
         })),
       });
       this.#layouts.set(key, layout);

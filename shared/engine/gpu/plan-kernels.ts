@@ -6,6 +6,7 @@ import { MAX_GROUPS } from '../kernels/kernel-call.ts';
 import type { Tile } from '../kernels/tiles.ts';
 import type { Dispatch } from '../plan/plan.ts';
 import type { CompiledKernel, PipelineCache } from './pipeline-cache.ts';
+import { sizesBuffer } from './sizes-buffer.ts';
 import { startTiles } from './tiered-start.ts';
 
 export interface EncodedDispatch {
@@ -32,6 +33,8 @@ export class PlanKernels {
   #options: KernelsOptions;
   #calls: KernelCall[];
   #find: ((buffer: string) => GPUBuffer) | null = null;
+  /** Uniform buffers of the calls so far: a list that is being encoded may still have an earlier one. */
+  #sizes: GPUBuffer[] = [];
 
   /** @throws {LimitError} If a grid is larger than adapters allow. */
   constructor(options: KernelsOptions) {
@@ -73,6 +76,8 @@ export class PlanKernels {
   /** Nothing is replaced any more. */
   close(): void {
     this.#find = null;
+    for (const buffer of this.#sizes) buffer.destroy();
+    this.#sizes = [];
   }
 
   #lower(d: Dispatch, tiles: LoweringContext['tiles']): KernelCall {
@@ -84,13 +89,17 @@ export class PlanKernels {
 
   #encoded(call: KernelCall, { layout, pipeline }: CompiledKernel): EncodedDispatch {
     const find = this.#find!;
-    const bindGroup = this.#options.device.createBindGroup({
+    const { device } = this.#options;
+    const resources = call.bindings.map(({ range }) => resourceOf(range, find(range.buffer)));
+    const sizes = sizesBuffer(device, call);
+    if (sizes) {
+      this.#sizes.push(sizes);
+      resources.push({ buffer: sizes });
+    }
+    const bindGroup = device.createBindGroup({
       label: call.shader,
       layout,
-      entries: call.bindings.map((b, binding) => ({
-        binding,
-        resource: resourceOf(b.range, find(b.range.buffer)),
-      })),
+      entries: resources.map((resource, binding) => ({ binding, resource })),
     });
     return { pipeline, bindGroup, grid: call.grid };
   }

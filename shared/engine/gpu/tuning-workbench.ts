@@ -3,6 +3,7 @@ import { LimitError } from '../../base/errors.ts';
 import type { KernelCall } from '../kernels/kernel-call.ts';
 import type { PipelineCache } from './pipeline-cache.ts';
 import { Readback } from './readback.ts';
+import { sizesBuffer } from './sizes-buffer.ts';
 import { Timestamps } from './timestamps.ts';
 
 export interface PreparedCall {
@@ -30,6 +31,8 @@ export class Workbench {
   #readback: Readback;
   #clock: Timestamps | null;
   #scratch: Scratch[] = [];
+  /** Of the calls that were prepared. */
+  #sizes: GPUBuffer[] = [];
   /** What went wrong when they were made. */
   #opened: Promise<(GPUError | null)[]> = Promise.resolve([]);
   /** Milliseconds of a submit without work; in Deno a wait alone costs about ten. */
@@ -76,7 +79,9 @@ export class Workbench {
 
   close(): void {
     for (const { buffer } of this.#scratch) buffer.destroy();
+    for (const buffer of this.#sizes) buffer.destroy();
     this.#scratch = [];
+    this.#sizes = [];
   }
 
   dispose(): void {
@@ -90,10 +95,10 @@ export class Workbench {
     const error = (await this.#opened).find((e) => e !== null);
     if (error) throw new LimitError(`Cannot tune ${call.shader}: ${error.message}`);
     const { pipeline, layout } = await this.#pipelines.get(call);
-    const entries = this.#scratch.map(({ buffer }, binding) => ({
-      binding,
-      resource: { buffer },
-    }));
+    const sizes = sizesBuffer(this.#device, call);
+    if (sizes) this.#sizes.push(sizes);
+    const buffers = [...this.#scratch.map(({ buffer }) => buffer), ...(sizes ? [sizes] : [])];
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const bindGroup = this.#device.createBindGroup({ label: call.shader, layout, entries });
     return { pipeline, bindGroup, grid: call.grid };
   }

@@ -9,11 +9,12 @@ import {
   ACTIVATION_CODE,
   BLEND_CODE,
   controlConstants,
+  lineGrid,
   looped,
   read,
   write,
 } from './kernel-call.ts';
-import { checkLoop } from './limits.ts';
+import { checkLoop, LINE_SIZE } from './limits.ts';
 import { partDefines } from './sum-parts.ts';
 import { chooseTile, type Tile } from './tiles.ts';
 
@@ -73,6 +74,16 @@ export function forwardInputs(d: Dispatch): {
   return { bias, host: rest[0], control: rest[1] };
 }
 
+/** A product by its kernel of least code; `sizes` in the order of its Sizes, `items` invocations in a replica. */
+function compact(
+  op: string,
+  call: Pick<KernelCall, 'defines' | 'constants' | 'bindings' | 'choice'>,
+  { items, layers, sizes }: { items: number; layers: number; sizes?: readonly number[] },
+): KernelCall {
+  const grid: KernelCall['grid'] = [...lineGrid(items, LINE_SIZE), layers];
+  return { shader: `${op}_compact`, ...call, ...(sizes ? { sizes } : {}), grid };
+}
+
 const linear: Lowering = (d, c) => {
   const [x, weight] = d.inputs as [PlannedTensor, PlannedTensor];
   const y = d.outputs[0]!;
@@ -89,34 +100,47 @@ const linear: Lowering = (d, c) => {
   );
   const { tile } = choice;
   const blend = BLEND_CODE[String(d.attrs['blend'] ?? 'none')]!;
+  const epilogue = {
+    BIAS: bias ? 1 : 0,
+    BLEND: blend,
+    ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
+    SLOPE: 0,
+  };
+  const blending = blend ? { ...controlConstants(c), ALPHA: Number(d.attrs['alpha']) } : {};
+  const bindings = [
+    read(x, c),
+    read(weight, c),
+    write(y, c),
+    ...(bias ? [read(bias, c)] : []),
+    ...(blend ? [read(host!, c), read(control!, c)] : []),
+  ];
+  const columns = weight.shape.at(-1)!;
+  if (tile.compact) {
+    const strides = [x.replicaStride, weight.replicaStride / 4];
+    return compact(
+      'linear',
+      { defines: epilogue, constants: blending, bindings, choice },
+      {
+        ...{ items: (m * n) / 4, layers: c.replicas * sum.parts },
+        sizes: [m, k, n / 4, columns, sum.parts, 4 * sum.chunk, ...strides],
+      },
+    );
+  }
   const v = variant('linear', tile, { rows: m, columns4: n / 4, sum, lanes: 4 }, c);
   return {
     shader: v.shader,
-    defines: {
-      TM: tile.rows,
-      ...v.defines,
-      BIAS: bias ? 1 : 0,
-      BLEND: blend,
-      ACT: ACTIVATION_CODE[String(d.attrs['activation'] ?? 'none')]!,
-      SLOPE: 0,
-    },
+    defines: { TM: tile.rows, ...v.defines, ...epilogue },
     constants: {
       ...v.constants,
       M: m,
       K4: k / 4,
       N4: n / 4,
-      N: weight.shape.at(-1)!,
+      N: columns,
       X_STRIDE: x.replicaStride / 4,
       W_STRIDE: weight.replicaStride / 4,
-      ...(blend ? { ...controlConstants(c), ALPHA: Number(d.attrs['alpha']) } : {}),
+      ...blending,
     },
-    bindings: [
-      read(x, c),
-      read(weight, c),
-      write(y, c),
-      ...(bias ? [read(bias, c)] : []),
-      ...(blend ? [read(host!, c), read(control!, c)] : []),
-    ],
+    bindings,
     grid: grid(tile, m, n / 4, c.replicas * sum.parts),
     choice,
   };
@@ -133,32 +157,37 @@ const linearCrossEntropy: Lowering = (d, c) => {
   const choice = chooseTile({ op, rows: m, columns4: n / 4, depth: k, repeats: 1 }, c);
   const { tile } = choice;
   const smoothing = Number(d.attrs['smoothing'] ?? 0);
+  const names = {
+    TN4: n / 4,
+    BIAS: bias ? 1 : 0,
+    ADVANCE: control ? 1 : 0,
+    SMOOTH: smoothing > 0 ? 1 : 0,
+  };
+  const sizes = {
+    M: m,
+    K: weight.shape.at(-1)!,
+    Y_STRIDE: labels.replicaStride,
+    ...(smoothing > 0 ? { SMOOTHING: smoothing } : {}),
+  };
+  const bindings = [
+    ...[read(x, c), read(weight, c), read(labels, c), write(rows, c), write(gradient, c)],
+    ...(bias ? [read(bias, c)] : []),
+    ...(control ? [write(control, c)] : []),
+  ];
+  if (tile.compact) {
+    const strides = { X_STRIDE: x.replicaStride, W_STRIDE: weight.replicaStride };
+    const constants = { ...sizes, F: k, ...strides };
+    const call = { defines: names, constants, bindings, choice };
+    return compact(op, call, { items: m, layers: c.replicas });
+  }
   return {
-    shader: 'linear_cross_entropy',
-    defines: {
-      TM: tile.rows,
-      TN4: n / 4,
-      LOOPED: looped(c),
-      BIAS: bias ? 1 : 0,
-      ADVANCE: control ? 1 : 0,
-      SMOOTH: smoothing > 0 ? 1 : 0,
-    },
+    shader: op,
+    defines: { TM: tile.rows, LOOPED: looped(c), ...names },
     constants: {
-      WX: tile.wx,
-      WY: tile.wy,
-      M: m,
-      K: weight.shape.at(-1)!,
-      F4: k / 4,
-      X_STRIDE: x.replicaStride / 4,
-      Y_STRIDE: labels.replicaStride,
-      W_STRIDE: weight.replicaStride / 4,
-      ...(smoothing > 0 ? { SMOOTHING: smoothing } : {}),
+      ...{ WX: tile.wx, WY: tile.wy, ...sizes },
+      ...{ F4: k / 4, X_STRIDE: x.replicaStride / 4, W_STRIDE: weight.replicaStride / 4 },
     },
-    bindings: [
-      ...[read(x, c), read(weight, c), read(labels, c), write(rows, c), write(gradient, c)],
-      ...(bias ? [read(bias, c)] : []),
-      ...(control ? [write(control, c)] : []),
-    ],
+    bindings,
     grid: [1, Math.ceil(m / (tile.wy * tile.rows)), c.replicas],
     choice,
   };
@@ -179,15 +208,27 @@ const linearGradInput: Lowering = (d, c) => {
     c,
   );
   const { tile } = choice;
+  const masked = { ACT: 0, SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]! };
+  const bindings = [
+    read(dy, c),
+    read(weight, c),
+    write(d.outputs[0]!, c),
+    ...(saved ? [read(saved, c)] : []),
+  ];
+  if (tile.compact) {
+    return compact(
+      'linear_grad_input',
+      { defines: masked, constants: {}, bindings, choice },
+      {
+        ...{ items: (m * k) / 4, layers: c.replicas * sum.parts },
+        sizes: [m, n, k / 4, sum.parts, 4 * sum.chunk, weight.replicaStride],
+      },
+    );
+  }
   const v = variant('linear_grad_input', tile, { rows: m, columns4: k / 4, sum, lanes: 4 }, c);
   return {
     shader: v.shader,
-    defines: {
-      TM: tile.rows,
-      ...v.defines,
-      ACT: 0,
-      SLOPE: ACTIVATION_CODE[String(d.attrs['mask'] ?? 'none')]!,
-    },
+    defines: { TM: tile.rows, ...v.defines, ...masked },
     constants: {
       ...v.constants,
       M: m,
@@ -195,12 +236,7 @@ const linearGradInput: Lowering = (d, c) => {
       N4: n / 4,
       W_STRIDE: weight.replicaStride / 4,
     },
-    bindings: [
-      read(dy, c),
-      read(weight, c),
-      write(d.outputs[0]!, c),
-      ...(saved ? [read(saved, c)] : []),
-    ],
+    bindings,
     grid: grid(tile, m, k / 4, c.replicas * sum.parts),
     choice,
   };
@@ -223,6 +259,20 @@ const linearGradWeight: Lowering = (d, c) => {
   const { tile } = choice;
   checkLoop('linear_grad_weight', sum.chunk, 'use a smaller batch');
   const target = sum.parts > 1 ? partialTarget(d, c) : gradientTarget(dw, db, c);
+  if (tile.compact) {
+    const { BIAS_AT = 0, B_STRIDE = 0, G_STRIDE } = target.constants;
+    const bindings = [read(x, c), read(dy, c), ...target.bindings];
+    const into = [x.replicaStride, G_STRIDE!, BIAS_AT, B_STRIDE];
+    return compact(
+      'linear_grad_weight',
+      { defines: target.defines, constants: {}, bindings, choice },
+      {
+        items: (4 * k4 + target.defines.BIAS) * n4,
+        layers: c.replicas * sum.parts,
+        sizes: [m, 4 * k4, n4, sum.parts, sum.chunk, ...into],
+      },
+    );
+  }
   const v = variant('linear_grad_weight', tile, { rows: k4, columns4: n4, sum, lanes: 1 }, c);
   return {
     shader: v.shader,

@@ -19,6 +19,8 @@ export interface KernelCall {
   constants: Record<string, number>;
   /** In the order of the binding numbers. */
   bindings: { range: BufferRange; access: 'read' | 'read_write' }[];
+  /** Words of a uniform buffer after the bindings: sizes that are no constants, so that calls share a pipeline. */
+  sizes?: readonly number[];
   /** Workgroups in x, y, z. */
   grid: [number, number, number];
   /** The tile and its alternatives, for kernels that come in tiles. */

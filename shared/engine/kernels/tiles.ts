@@ -10,6 +10,7 @@
 import { groupedTiles, stripTiles, tapTiles } from './conv-tiles.ts';
 import type { LoweringContext } from './kernel-call.ts';
 import { LONGEST_SLICED } from './limits.ts';
+import { sizeClass } from './size-class.ts';
 import { startTile } from './start-tiles.ts';
 
 export interface Tile {
@@ -29,6 +30,8 @@ export interface Tile {
   quad?: boolean;
   /** Products: elements of each sum that a workgroup keeps in its memory at once. @default none */
   slice?: number;
+  /** Products: least code instead of most speed, see start-tiles.ts. */
+  compact?: boolean;
 }
 
 /** Kernels that come in tiles. */
@@ -81,17 +84,13 @@ export function sameTile(a: Tile, b: Tile): boolean {
     a.wy === b.wy &&
     (a.across ?? false) === (b.across ?? false) &&
     (a.quad ?? false) === (b.quad ?? false) &&
+    (a.compact ?? false) === (b.compact ?? false) &&
     a.slice === b.slice
   );
 }
 
 /** Tiles the autotuner tries for one kernel and class of shapes, by the adapter's family. */
 export const MAX_CANDIDATES = { software: 8, gpu: 10 } as const;
-
-/** Next power of two: shapes of about the same size share a tile. */
-function sizeClass(n: number): number {
-  return n <= 8 ? n : 2 ** Math.ceil(Math.log2(n));
-}
 
 /** Replicas run side by side, as repeats do: many small results want the tiles of a large one. */
 export function tileKey(s: TileShape, replicas = 1): string {
@@ -110,7 +109,7 @@ export function chooseTile(s: TileShape, c: LoweringContext): TileChoice {
     .filter((t, i) => all.findIndex((o) => JSON.stringify(o) === JSON.stringify(t)) === i)
     .slice(0, MAX_CANDIDATES[c.family]);
   const work = s.rows * s.columns4 * s.depth * s.repeats * (s.taps ?? 1) * c.replicas;
-  const start = startTile(s, candidates, c);
+  const start = startTile(s, candidates, c, work);
   return { key, tile: c.tiles?.[key] ?? candidates[0]!, candidates, start, work };
 }
 
