@@ -60,9 +60,7 @@ fn adam_update(
   for (var k = 0u; k < 4u; k++) {
     let at = replica * P4 + section * 16u + k * 4u + index % 4u;
     var g = gradients[at];
-    var sound = finite4(g);
 //% if NORM
-    sound &= vec4<bool>(finite1(measured.x));
     g *= measured.y;
 //% end
     var p = parameters[at];
@@ -74,8 +72,12 @@ fn adam_update(
     let m = fma(vec4f(BETA1), moment1[at], KEEP1 * g);
     let v = fma(vec4f(BETA2), moment2[at], KEEP2 * (g * g));
     let next = p - s.x * (m * s.y) / (sqrt(v * s.z) + EPSILON);
-    // An infinite second moment would hold its parameter still for ever.
-    sound &= finite4(m) & finite4(v) & finite4(next);
+    // Whatever is wrong with the gradient or m is wrong with v or the result too. An infinite v alone
+    // would hold its parameter still for ever.
+    var sound = finite4(v) & finite4(next);
+//% if NORM
+    sound &= vec4<bool>(finite1(measured.x));
+//% end
     if (all(sound)) {
       moment1[at] = m;
       moment2[at] = v;

@@ -75,6 +75,21 @@ describe('chooseTile()', () => {
     );
   });
 
+  it('offers taller tiles on all lanes of a CPU renderer, after the default and where rows fill them', () => {
+    const s = { op: 'linear', rows: 128, columns4: 16, depth: 64, repeats: 1 } as const;
+    const tall = { rows: 16, columns4: 2, wx: 8, wy: 1 };
+    const of = (shape: Parameters<typeof chooseTile>[0], quads = false) =>
+      chooseTile(shape, { ...context('software', quads), replicas: 32 }).candidates;
+    expect(of(s)[0]).toEqual({ rows: 8, columns4: 2, wx: 8, wy: 1 });
+    expect(of(s).slice(1, 3)).toEqual([tall, { ...tall, wy: 2 }]);
+    expect(of({ ...s, columns4: 8 })).toContainEqual({ ...tall, columns4: 1 });
+    expect(of({ ...s, rows: 12 })).not.toContainEqual(tall);
+    expect(of(s, true)).not.toContainEqual(tall);
+    const weight = { ...s, op: 'linear_grad_weight', rows: 16, depth: 128 } as const;
+    expect(of(weight)).toContainEqual({ ...tall, rows: 4 });
+    expect(of({ ...weight, rows: 4 })).not.toContainEqual({ ...tall, rows: 4 });
+  });
+
   it('lays the columns of a few results side by side on a CPU renderer, where lanes would be idle', () => {
     const s = { op: 'linear_grad_weight', depth: 1000, repeats: 1 } as const;
     const tile = (rows: number, columns4: number) =>
