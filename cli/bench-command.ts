@@ -88,7 +88,7 @@ async function measureHere(
       onProgress: (what) => note(`measuring ${what}`),
     });
   } finally {
-    backend.dispose();
+    await backend.close();
   }
 }
 

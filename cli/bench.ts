@@ -58,7 +58,7 @@ export class Bench {
       this.#output.note(`kernel cache: ${cache.hits} of ${asked} found${rate}`);
     }
     workbench.services?.close();
-    workbench.backend.dispose();
+    await workbench.backend.close();
   }
 }
 

@@ -31,12 +31,16 @@ export async function compileReport(
   openTuning(backend, { storage: new FileBlobStorage(CACHE_FOLDER), shaderDigest: digest });
   const tune = forgeTuning(backend, digest);
   const manifests: ArtifactManifest[] = [];
-  for (const { host } of fitting) {
-    const { manifest } = await compileArtifact(blueprint, host, {
-      ...{ backend, reference: createReferenceBackend(), pipeline, shaderDigest: digest },
-      ...(tune ? { tune } : {}),
-    });
-    manifests.push(manifest);
+  try {
+    for (const { host } of fitting) {
+      const { manifest } = await compileArtifact(blueprint, host, {
+        ...{ backend, reference: createReferenceBackend(), pipeline, shaderDigest: digest },
+        ...(tune ? { tune } : {}),
+      });
+      manifests.push(manifest);
+    }
+  } finally {
+    await backend.close();
   }
   return manifests;
 }

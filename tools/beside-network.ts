@@ -52,7 +52,7 @@ try {
     );
   }
 } finally {
-  backend.dispose();
+  await backend.close();
   await proxy.close();
   await server.kill('SIGKILL');
   await Deno.remove(dir, { recursive: true });

@@ -60,4 +60,5 @@ export class PlanScout implements Backend {
   writeWords(): void {}
   destroyBuffer(): void {}
   dispose(): void {}
+  async close(): Promise<void> {}
 }

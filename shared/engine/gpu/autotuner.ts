@@ -39,6 +39,8 @@ interface MeasureWays {
   alone: PlanInUse['alone'];
   /** Looked at before each kernel. */
   isOpen?(): boolean;
+  /** Looked at within a kernel's measurement too. */
+  isEnding?: PlanInUse['isEnding'];
   onDecision(key: string, tile: Tile): void;
 }
 
@@ -230,6 +232,7 @@ export class Autotuner implements TileSource, Tuning {
       atOnce: AT_ONCE.beside,
       alone: plan.alone,
       isOpen: plan.isOpen,
+      isEnding: plan.isEnding,
       onDecision: (key, tile) => {
         replaced.push(plan.replace(key, tile));
       },
@@ -266,7 +269,7 @@ export class Autotuner implements TileSource, Tuning {
     unknown: Unknown,
     context: LoweringContext,
     open: () => Workbench,
-    { alone, atOnce, isOpen = () => true, onDecision }: MeasureWays,
+    { alone, atOnce, isEnding, isOpen = () => true, onDecision }: MeasureWays,
   ): Promise<void> {
     // What has no choice at all comes before what has one to improve.
     const heaviest = [...unknown].sort(
@@ -281,8 +284,9 @@ export class Autotuner implements TileSource, Tuning {
       try {
         for (const [at, [key, { begun, dispatch }]] of heaviest.entries()) {
           if ((at > 0 && performance.now() > deadline) || !isOpen()) break;
-          const ways = { minMs, deadline, begun, alone, atOnce };
+          const ways = { minMs, deadline, begun, alone, atOnce, ...(isEnding ? { isEnding } : {}) };
           const decision = await measure(dispatch, context, bench, ways);
+          if (!decision) break;
           this.#choices.set(key, decision);
           this.#waiting.delete(key);
           this.#use(key, decision);

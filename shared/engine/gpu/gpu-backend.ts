@@ -72,6 +72,9 @@ export class GpuBackend implements Backend {
   #uncaptured: string | null = null;
   /** While work is alone on the device: reads are answered after it. */
   #held: Promise<unknown> | null = null;
+  /** What happens beside plans that run, and beside those disposed of since. */
+  #beside = new Set<Promise<void>>();
+  #closing = false;
 
   constructor(device: GPUDevice, adapter: AdapterInfo, options: GpuBackendOptions = {}) {
     this.device = device;
@@ -225,7 +228,8 @@ export class GpuBackend implements Backend {
       await this.idle();
       await improve?.({
         ...{ dispatches, context, device, pipelines, starts: kernels.starts },
-        isOpen: () => open && this.#lostMessage === null,
+        isOpen: () => open && !this.#closing && this.#lostMessage === null,
+        isEnding: () => this.#closing,
         replace: (key, tile) => kernels.replace(key, tile),
         alone: (work) => this.#alone(work),
       });
@@ -243,7 +247,11 @@ export class GpuBackend implements Backend {
       },
       onRun: () => {
         // What fails is told by the tuner; a lost device is told to whoever waits for a result.
-        if (improve) settled ??= begin().catch(() => {});
+        if (!improve || settled) return;
+        const beside = begin().catch(() => {});
+        this.#beside.add(beside);
+        void beside.then(() => this.#beside.delete(beside));
+        settled = beside;
       },
       readOutput: (name) => {
         const t = plan.outputs[name];
@@ -342,6 +350,14 @@ export class GpuBackend implements Backend {
   dispose(): void {
     this.#readback.dispose();
     this.device.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const quiet = Promise.all(this.#beside).then(() => this.idle());
+    // A device that is lost answers nobody.
+    await Promise.race([quiet.catch(() => {}), this.lost]);
+    this.dispose();
   }
 
   #alive(): void {

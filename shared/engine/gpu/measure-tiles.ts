@@ -37,17 +37,23 @@ export interface MeasureOptions {
   begun: TileDecision | undefined;
   /** Candidates that are compiled side by side: the deadline is looked at between two such lots. */
   atOnce: number;
+  /** The device is to be closed: nothing more is compiled or timed. */
+  isEnding?(): boolean;
   /** Makes the device do nothing else meanwhile. */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Verifies, then times, the candidates of one dispatch; the default comes first. */
+/**
+ * Verifies, then times, the candidates of one dispatch; the default comes first.
+ *
+ * @returns Null if the device was to be closed before it was done.
+ */
 export async function measure(
   dispatch: Dispatch,
   context: LoweringContext,
   bench: Workbench,
-  { alone, atOnce, begun, deadline, minMs }: MeasureOptions,
-): Promise<TileDecision> {
+  { alone, atOnce, begun, deadline, isEnding = () => false, minMs }: MeasureOptions,
+): Promise<TileDecision | null> {
   const lower = (tiles: Record<string, Tile>): KernelCall =>
     loweringOf(dispatch.op)(dispatch, { ...context, tiles });
   const { key, candidates } = lower({}).choice!;
@@ -63,6 +69,7 @@ export async function measure(
   bench.open(lower({}));
   try {
     for (let first = 0; first < wanted.length; first += atOnce) {
+      if (isEnding()) return null;
       const lot = wanted.slice(first, first + atOnce);
       if (first > 0 && performance.now() > deadline) {
         for (const at of lot) times[at]!.reason = UNTRIED;
@@ -77,6 +84,7 @@ export async function measure(
         else times[lot[i]!]!.reason = messageOf(result.reason);
       });
     }
+    if (isEnding()) return null;
     // Without a default to compare with nothing may be chosen.
     if (ready[0]?.at !== 0) throw new Error(times[0]!.reason);
     const results = await bench.results(ready.map((r) => r.call));
@@ -85,6 +93,7 @@ export async function measure(
       if (!alike) times[at]!.reason = 'other bits than the default';
       return alike;
     });
+    if (isEnding()) return null;
     const calls = sound.map((r) => r.call);
     const measured = await alone(() => bench.times(calls, minMs, ROUNDS));
     measured.forEach((ms, i) => {

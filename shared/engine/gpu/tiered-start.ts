@@ -25,6 +25,8 @@ export interface PlanInUse {
   pipelines: PipelineCache;
   /** False once it is disposed of: nothing is to be replaced any more. */
   isOpen(): boolean;
+  /** True once the device is to be closed: what is under way is left unfinished. */
+  isEnding(): boolean;
   /** Compiles a tile and puts it in the place of the one with the key. */
   replace(key: string, tile: Tile): Promise<void>;
   /** Does work while the device does nothing else: what others read from it is held back. */

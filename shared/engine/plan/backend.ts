@@ -176,7 +176,13 @@ export interface Backend {
   profile?(executable: Executable, times: number): Promise<KernelTime[]>;
   /** Resolves when the device has done everything submitted. */
   idle(): Promise<void>;
+  /** Frees the device at once, whatever it is doing. */
   dispose(): void;
+  /**
+   * Ends in order, then frees the device: nothing is measured or compiled any more, and all that was
+   * submitted is done. A process that ends while its driver works may crash or hang; it waits for this.
+   */
+  close(): Promise<void>;
 }
 
 /** The backend, with plans prepared in another way. */

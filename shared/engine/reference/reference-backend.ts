@@ -241,6 +241,8 @@ class ReferenceBackend implements Backend {
   async idle(): Promise<void> {}
 
   dispose(): void {}
+
+  async close(): Promise<void> {}
 }
 
 /** @throws {TypeError} If it was disposed, or is another backend's. */
