@@ -1,5 +1,6 @@
 /** A benchmark report as text for the terminal and as docs/benchmarks.md. */
 import { DORMANT_HOSTS } from './dormant.ts';
+import { REPLICA_BAR, replicaRates } from './replicas.ts';
 import type { BenchReport } from './suite.ts';
 
 /** Times of other engines beside ours, by workload: the result of the peers harness. */
@@ -143,11 +144,8 @@ function active(r: BenchReport): string {
   );
 }
 
-/** This many replicas take less than `ratio` times the step of one. */
-const REPLICA_BAR = { replicas: 32, ratio: 8 } as const;
-
 function replicas(r: BenchReport): string {
-  return table(
+  const times = table(
     ['network', 'batch', 'replicas', 'ms a step', 'relative to one', 'per replica', ''],
     r.replicas.map((x) => [
       ...[`MLP ${x.network}`, String(x.batch), String(x.replicas), number(x.milliseconds)],
@@ -155,6 +153,20 @@ function replicas(r: BenchReport): string {
       x.replicas !== REPLICA_BAR.replicas || x.ratio < REPLICA_BAR.ratio ? '' : 'BEHIND',
     ]),
   );
+  const rate = (gflops: number) => `${number(gflops)} (${percent(gflops / r.peakGflops)})`;
+  const rates = table(
+    [
+      'network',
+      'batch',
+      'one computes at',
+      `${REPLICA_BAR.replicas} compute at`,
+      'the bar asks for',
+    ],
+    replicaRates(r.replicas).map((x) => [
+      ...[`MLP ${x.network}`, String(x.batch), rate(x.one), rate(x.many), rate(x.bar)],
+    ]),
+  );
+  return `${times}\n\nGFLOP/s of the whole step, and their share of the multiply-add peak:\n\n${rates}`;
 }
 
 function scaling(r: BenchReport): string {
@@ -262,7 +274,7 @@ const SECTIONS: readonly Section[] = [
   ],
   [
     'Replicas',
-    'Independent networks trained in the same dispatches. Bar: 32 of them in less than 8 times the step of one. A CPU renderer has no idle lanes: with a batch of 128 the arithmetic of one network already fills it, and more networks cost what they compute.',
+    'Independent networks trained in the same dispatches. Bar: 32 of them in less than 8 times the step of one, which is four times its rate of multiply-adds. With a batch of 16 the cost of dispatches is most of the step of one network, and replicas share it. With 128 its own workgroups already keep the few processors of a CPU renderer at work, and replicas save only what larger tiles do: such a renderer loads number by number, each at the price of tens of multiply-adds, and sums of tiles larger yet no longer fit its registers. The optimizer multiplies little and moves seven numbers for each parameter of each replica, so its time grows with them from the first.',
     replicas,
     (r) => r.replicas.length > 0,
   ],

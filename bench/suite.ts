@@ -5,13 +5,13 @@ import type { KernelTime } from '#shared/engine/plan/backend.ts';
 import { type ActiveResult, measureActive } from './active-seeds.ts';
 import { DORMANT_HOSTS, type DormantResult, measureDormant } from './dormant.ts';
 import { type FirstStepResult, measureFirstStep } from './first-step.ts';
-import { FixedStep } from './fixed-step.ts';
 import { type CallCounts, countCalls } from './gpu-calls.ts';
-import { interleaved, iterationsFor, median, type Timed } from './measure.ts';
+import { iterationsFor, median } from './measure.ts';
 import { openPeak } from './peak.ts';
+import { measureReplicas, NETWORKS, REPLICA_BATCHES, type ReplicaResult } from './replicas.ts';
 import { measureScaling, type ScalingResult } from './scaling.ts';
 import { dataOf, flopsOf, STANDARD } from './standard.ts';
-import { mlpModel, openWorkload } from './workloads.ts';
+import { openWorkload } from './workloads.ts';
 
 export interface WorkloadResult {
   id: string;
@@ -29,15 +29,6 @@ export interface WorkloadResult {
   withoutReuseBytes: number;
   /** Time of each kernel of one iteration; null: it was not asked for. */
   profile: KernelTime[] | null;
-}
-
-export interface ReplicaResult {
-  network: string;
-  batch: number;
-  replicas: number;
-  milliseconds: number;
-  /** Step time relative to one replica. */
-  ratio: number;
 }
 
 export interface BenchReport {
@@ -81,13 +72,6 @@ export interface BenchOptions {
 
 /** Steps over which the time of a kernel is averaged. */
 const PROFILED_STEPS = 50;
-const REPLICAS = [1, 2, 4, 8, 16, 32, 64] as const;
-/** Few rows, where dispatches cost most, and many, where arithmetic does. */
-const REPLICA_BATCHES = [16, 128] as const;
-const NETWORKS: readonly (readonly number[])[] = [
-  [2, 64, 64, 3],
-  [64, 32, 10],
-];
 
 /** Longest that the kernel variants of one plan are timed before it is measured. */
 const TUNING_MS = 20_000;
@@ -166,7 +150,7 @@ function sections(
       REPLICA_BATCHES.map((batch): [string, () => Promise<void>] => [
         `replicas of MLP ${dims.join('-')}, batch ${batch}`,
         async () => {
-          report.replicas.push(...(await measureReplicas(backend, dims, batch, o)));
+          report.replicas.push(...(await measureReplicas(backend, dims, batch, samples, minMs)));
         },
       ]),
     ),
@@ -213,35 +197,4 @@ async function measureWorkload(
   } finally {
     workload.dispose();
   }
-}
-
-async function measureReplicas(
-  backend: GpuBackend,
-  dims: readonly number[],
-  batch: number,
-  o: BenchOptions,
-): Promise<ReplicaResult[]> {
-  const spec = { kind: 'mlp', b: batch, dims };
-  const data = dataOf(spec);
-  const steps: FixedStep[] = [];
-  for (const replicas of REPLICAS) {
-    const values = new Map(
-      data.P!.map((p, i) => [`fc${1 + (i >> 1)}.${i % 2 === 0 ? 'weight' : 'bias'}`, p.v]),
-    );
-    steps.push(
-      await FixedStep.create(backend, {
-        ...{ name: `replicas-${replicas}`, replicas, input: [batch, dims[0]!] },
-        ...{ classes: dims.at(-1)!, x: data.x!, labels: data.y! },
-        model: (graph, x) => mlpModel(graph, x, dims),
-        parameter: (name) => values.get(name)!,
-      }),
-    );
-  }
-  const times = await interleaved(steps satisfies readonly Timed[], o.samples, o.minMs);
-  for (const step of steps) step.dispose();
-  const one = median(times[0]!);
-  return REPLICAS.map((replicas, i) => {
-    const milliseconds = median(times[i]!);
-    return { network: dims.join('-'), batch, replicas, milliseconds, ratio: milliseconds / one };
-  });
 }
