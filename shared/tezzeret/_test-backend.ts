@@ -51,6 +51,7 @@ export function faultyBackend(inner: Backend, fault: PlantedFault): Backend {
     run: (executable, times) => inner.run(originals.get(executable)!, times),
     idle: () => inner.idle(),
     dispose: () => inner.dispose(),
+    close: () => inner.close(),
   };
 }
 
