@@ -15,11 +15,38 @@ export type Defines = Readonly<Record<string, number>>;
 
 type Value = number | string;
 
-/** @throws {SyntaxError} Naming the expression, if it does not parse or a name is unknown. */
-export function evaluate(expression: string, names: Defines): Value {
+/** Operators from the loosest to the tightest. */
+const LEVELS = [
+  ['||'],
+  ['&&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>='],
+  ['+', '-'],
+  ['*', '/', '%'],
+] as const;
+
+/** Tokens of the expressions so far: unrolled text evaluates the same few over and over. */
+const tokensOf = new Map<string, readonly string[]>();
+
+/** @throws {SyntaxError} Naming the expression, if it has anything else. */
+function tokenize(expression: string): readonly string[] {
+  const known = tokensOf.get(expression);
+  if (known) return known;
   const tokens = expression.match(/\d+|[A-Za-z_]\w*|==|!=|<=|>=|&&|\|\||[-+*/%()<>!]/g) ?? [];
   if (tokens.join('') !== expression.replace(/\s+/g, '')) {
     throw new SyntaxError(`Cannot read expression "${expression}"`);
+  }
+  tokensOf.set(expression, tokens);
+  return tokens;
+}
+
+/** @throws {SyntaxError} Naming the expression, if it does not parse or a name is unknown. */
+export function evaluate(expression: string, names: Defines): Value {
+  const tokens = tokenize(expression);
+  // Most are one name or number.
+  if (tokens.length === 1) {
+    const alone = /^\d/.test(tokens[0]!) ? Number(tokens[0]) : names[tokens[0]!];
+    if (alone !== undefined) return alone;
   }
   let at = 0;
   const fail = (): never => {
@@ -49,14 +76,6 @@ export function evaluate(expression: string, names: Defines): Value {
     if (v === undefined) throw new SyntaxError(`Cannot find "${t}" in "${expression}"`);
     return v;
   };
-  const levels = [
-    ['||'],
-    ['&&'],
-    ['==', '!='],
-    ['<', '<=', '>', '>='],
-    ['+', '-'],
-    ['*', '/', '%'],
-  ];
   const apply = (op: string, a: number, b: number): number => {
     switch (op) {
       case '||':
@@ -88,9 +107,10 @@ export function evaluate(expression: string, names: Defines): Value {
     }
   };
   const binary = (level: number): Value => {
-    if (level === levels.length) return primary();
+    const operators: readonly string[] | undefined = LEVELS[level];
+    if (!operators) return primary();
     let left = binary(level + 1);
-    while (levels[level]!.includes(tokens[at] ?? '')) {
+    while (operators.includes(tokens[at] ?? '')) {
       const op = tokens[at++]!;
       left = apply(op, left as number, binary(level + 1) as number);
     }
@@ -148,8 +168,15 @@ export function link(
           throw new SyntaxError(`${where}: ${(error as Error).message}`);
         }
       };
-      const directive = line.text.match(/^\s*\/\/% (\w+)\s*(.*?)\s*$/);
+      // Looked for by a plain search first: few lines have either.
+      const directive = line.text.includes('//%')
+        ? line.text.match(/^\s*\/\/% (\w+)\s*(.*?)\s*$/)
+        : null;
       if (!directive) {
+        if (!line.text.includes('${')) {
+          out.push(line);
+          continue;
+        }
         const text = line.text.replace(/\$\{([^}]*)\}/g, (_, e: string) => String(value(e)));
         out.push({ ...line, text });
         continue;
@@ -189,7 +216,9 @@ function blockEnd(
   let depth = 0;
   let middle: number | null = null;
   for (let i = start; i < lines.length; i++) {
-    const word = lines[i]!.text.match(/^\s*\/\/% (\w+)/)?.[1];
+    const { text } = lines[i]!;
+    if (!text.includes('//%')) continue;
+    const word = text.match(/^\s*\/\/% (\w+)/)?.[1];
     if (word === 'for' || word === 'if') depth++;
     else if (word === 'else' && depth === 1) middle = i;
     else if (word === 'end' && --depth === 0) return { middle, end: i };

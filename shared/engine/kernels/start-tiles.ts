@@ -29,7 +29,7 @@ const COMPACT: ReadonlySet<string> = new Set([
 ]);
 
 /** Vec4 multiply-adds from which on a first step by a compact kernel costs more than it saves. */
-const MOST_WORK = 2 ** 22;
+const MOST_WORK = 2 ** 21;
 
 /** The compact tile, if the product has one and all of its class may run it, or null. */
 export function compactTile(s: TileShape): Tile | null {
