@@ -98,7 +98,8 @@ test('a plan measures beside its steps, and its own results are not held up for 
   const plain = await open('mlp_s', null);
   const expected = await plain.workload.runLoss!(40);
   plain.workload.dispose();
-  const { tuner, workload } = await open('mlp_s', { budgetMs: 60_000 });
+  // All is measured, however slow the machine is.
+  const { tuner, workload } = await open('mlp_s', { budgetMs: Number.POSITIVE_INFINITY });
   const losses = await workload.runLoss!(40);
   assert.deepEqual(losses, expected);
   await workload.executable.settled;
