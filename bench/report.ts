@@ -256,7 +256,7 @@ const SECTIONS: readonly Section[] = [
   ],
   [
     'The first step',
-    'From a plan to the end of its first step on a new device: compiling, as a run does it. A run begins with small kernels of the same bits; beside its steps the ones that it is meant to have are compiled, and with an empty table variants are timed within its budget: the second and the last column are when that ends. A driver may keep compiled kernels on disk.',
+    'From a plan to the end of its first step on a new device: compiling, as a run does it. A run begins with small kernels of the same bits, for any shape where there are such; beside its steps the ones that it is meant to have are compiled, and with an empty table variants are timed within its budget: the second and the last column are when that ends. A driver may keep compiled kernels on disk.',
     firstSteps,
     (r) => r.firstSteps.length > 0,
   ],

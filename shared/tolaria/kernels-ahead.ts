@@ -17,8 +17,11 @@ import type { ParameterGroup } from './schedule.ts';
 /** One kernel to compile. */
 export type CompileKernel = () => Promise<void>;
 
-/** How much of what a network needs is looked at: its step and its looks, or everything. */
-export type KernelScope = 'step' | 'all';
+/**
+ * How much of what a network needs is looked at: what its step and its looks begin with, what everything
+ * begins with, or the kernels that it is meant to have.
+ */
+export type KernelScope = 'step' | 'all' | 'own';
 
 /**
  * Kernels that are not there yet, soonest needed first; a piece of planning work lies before each
@@ -36,7 +39,9 @@ export async function* kernelsAhead(
   if (!ahead) return;
   const scout = new PlanScout(run.options.backend);
   const found = async () => {
-    const lists = scout.take().map(({ plan, ...schedule }) => ahead.missing(plan, schedule, tally));
+    const lists = scout
+      .take()
+      .map(({ plan, ...schedule }) => ahead.missing(plan, schedule, tally, scope === 'own'));
     return (await Promise.all(lists)).flat();
   };
   const sketch = await run.runtime.sketch(scout, network.topology, network.groups);

@@ -202,6 +202,58 @@ describe('ForgeWarmUp', () => {
   );
 });
 
+describe('the order of ForgeWarmUp', () => {
+  it('makes what networks begin with first and holds up what makes training faster, then that', async () => {
+    const made: { kernel: string; isHeld: boolean; own: boolean }[] = [];
+    let held = 0;
+    const known = new Set<string>();
+    const ahead: KernelsAhead = {
+      async missing(plan, _, tally, own = false) {
+        const parameters = plan.parameters.length;
+        const kernel = `${plan.name} of ${parameters}${own ? ', own' : ''}`;
+        if (known.has(kernel)) return [];
+        known.add(kernel);
+        return [
+          async () => {
+            made.push({ kernel, isHeld: held > 0, own });
+            tally.made++;
+          },
+        ];
+      },
+      hold() {
+        held++;
+        return () => {
+          held--;
+        };
+      },
+      ...{ variants: () => [], timeNext: async () => false, quiet: async () => {} },
+    };
+    const artifactsHeld: boolean[] = [];
+    const artifacts: ArtifactSource = {
+      provide(...args) {
+        artifactsHeld.push(held > 0);
+        return provideAll.provide(...args);
+      },
+    };
+    const { trainer, warmUp } = await warmUpOf({ experiment: planting(), ahead, artifacts });
+    await wait(300);
+    const host = trainer.runtime.arena.parameters.length;
+    // The network in force, its looks and evaluations, then that with the first seed to come.
+    expect(made[0]).toEqual({ kernel: `train of ${host}`, isHeld: true, own: false });
+    const seeded = made.findIndex(
+      ({ kernel }) => /^train of/.test(kernel) && kernel !== made[0]!.kernel,
+    );
+    expect(made[seeded]).toMatchObject({ isHeld: true, own: false });
+    const firstOwn = made.findIndex(({ own }) => own);
+    expect(firstOwn).toBeGreaterThan(seeded);
+    expect(made.slice(firstOwn).every(({ isHeld, own }) => own && !isHeld)).toBe(true);
+    // The likeliest seed is waited for, the next one not.
+    expect(artifactsHeld[0]).toBe(true);
+    expect(held).toBe(0);
+    await warmUp.stop();
+  });
+});
+
 describe('a run with kernels made beforehand', () => {
   const experiment = moons({
     steps: 60,

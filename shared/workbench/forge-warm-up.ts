@@ -28,6 +28,10 @@ const MAX_REST_MS = 50;
 const AT_ONCE = 4;
 /** Longest that asking for one takes where it does, milliseconds; on this thread it takes about 20. */
 const MAX_CALL_MS = 4;
+/** What is made of a network, soonest needed first. */
+const SCOPES: readonly KernelScope[] = ['step', 'all', 'own'];
+/** What training would wait for. */
+const URGENT = SCOPES.slice(0, 2);
 /** Candidates whose network is planned while it stands as it is: planning is work of its own. */
 const MAX_PLANNED = 8;
 
@@ -115,21 +119,31 @@ export class ForgeWarmUp {
 
   /** The next artifact of what may be planted. */
   async #nextArtifact(): Promise<boolean> {
-    for (const planting of this.#plantings()) if (await this.#makeArtifact(planting)) return true;
+    for (const [at, planting] of this.#plantings().entries()) {
+      if (await this.#makeArtifact(planting, at === 0)) return true;
+    }
     return false;
   }
 
-  /** Kernels of the next network that comes for sure, else of one that may come. */
+  /**
+   * Kernels of the next network that comes for sure, as far as training would wait for them; else of one
+   * that may come; else those that only make training faster.
+   */
   async #nextKernels(): Promise<boolean> {
-    const certain = this.#certain();
+    const certain = this.#certain(URGENT);
     if (certain) {
-      await this.#makeKernels(certain.network, certain.scope, true);
+      await this.#whileHeld(true, () => this.#makeKernels(certain.network, certain.scope, true));
       return true;
     }
-    for (const planting of this.#plantings().slice(0, MAX_PLANNED)) {
+    for (const [at, planting] of this.#plantings().slice(0, MAX_PLANNED).entries()) {
       const network = this.#o.trainer.outlook.with(planting);
       if (!network || this.#networks.has(network.key)) continue;
-      await this.#makeKernels(network, 'step', false);
+      await this.#whileHeld(at === 0, () => this.#makeKernels(network, 'step', false));
+      return true;
+    }
+    const meant = this.#certain(SCOPES);
+    if (meant) {
+      await this.#makeKernels(meant.network, meant.scope, false);
       return true;
     }
     return this.#makeVariant();
@@ -167,17 +181,34 @@ export class ForgeWarmUp {
     return true;
   }
 
-  /** What comes for sure and was not seen to: first what each network needs to train and to look. */
-  #certain(): { network: Outlook; scope: KernelScope } | null {
+  /** What comes for sure and was not seen to as far as the scopes go, the first of them first. */
+  #certain(scopes: readonly KernelScope[]): { network: Outlook; scope: KernelScope } | null {
     const networks = this.#o.trainer.outlook.next();
-    const fresh = networks.find((o) => !this.#networks.has(o.key));
-    if (fresh) return { network: fresh, scope: 'step' };
-    const half = networks.find((o) => this.#networks.get(o.key) !== 'all');
-    return half ? { network: half, scope: 'all' } : null;
+    for (const scope of scopes) {
+      const network = networks.find((o) => this.#reached(o.key) < SCOPES.indexOf(scope));
+      if (network) return { network, scope };
+    }
+    return null;
+  }
+
+  /** Number of the last of {@link SCOPES} that a network was seen to; -1: none. */
+  #reached(key: string): number {
+    const scope = this.#networks.get(key);
+    return scope === undefined ? -1 : SCOPES.indexOf(scope);
+  }
+
+  /** Does what training would wait for; what only makes it faster waits meanwhile. */
+  async #whileHeld<T>(isHeld: boolean, work: () => Promise<T>): Promise<T> {
+    const release = isHeld ? this.#o.backend.ahead?.hold?.() : undefined;
+    try {
+      return await work();
+    } finally {
+      release?.();
+    }
   }
 
   /** One artifact, where nobody asked for it. */
-  async #makeArtifact(planting: Planting): Promise<boolean> {
+  async #makeArtifact(planting: Planting, isLikeliest: boolean): Promise<boolean> {
     const { clock } = this.#o;
     const artifact = this.#artifactOf(planting);
     if (!artifact || this.#asked.has(artifact.key) || this.#asked.size >= MAX_ARTIFACTS) {
@@ -187,7 +218,9 @@ export class ForgeWarmUp {
     this.#asked.add(key);
     const began = clock.now();
     try {
-      const { validated } = await this.#artifacts.provide(blueprint, host);
+      const { validated } = await this.#whileHeld(isLikeliest, () =>
+        this.#artifacts.provide(blueprint, host),
+      );
       if (validated) this.#warmed.add(key);
       else this.#report.failed++;
     } catch {
@@ -218,9 +251,9 @@ export class ForgeWarmUp {
     const before = this.#networks.get(network.key);
     this.#networks.set(network.key, scope);
     const isOver = () => {
-      const certain = this.#certain();
+      const certain = this.#certain(URGENT);
       const isLate =
-        certain !== null && (!isUrgent || (scope === 'all' && certain.scope === 'step'));
+        certain !== null && (!isUrgent || SCOPES.indexOf(certain.scope) < SCOPES.indexOf(scope));
       if (isLate) {
         // It has its turn again.
         if (before === undefined) this.#networks.delete(network.key);

@@ -1,7 +1,7 @@
 /**
  * The page of kernels.html: runs every parity case, or what its address asks for, and shows and
- * publishes the verdicts. ?tiles: every other tile; ?sliced: tiles in workgroup memory; ?random: drawn
- * shapes; ?f16: products of float16 numbers, none where the adapter has none. A test may ask for one
+ * publishes the verdicts. ?tiles: every other tile; ?any-shape: kernels for any shape; ?sliced: tiles in
+ * workgroup memory; ?random: drawn shapes; ?f16: products of float16 numbers, none where the adapter has none. A test may ask for one
  * after the other: they share the device, and so what was compiled on it.
  */
 
@@ -10,7 +10,7 @@ import { GpuBackend } from '../../shared/engine/gpu/gpu-backend.ts';
 import type { TileSource } from '../../shared/engine/gpu/tile-source.ts';
 import type { AdapterInfo } from '../../shared/engine/plan/backend.ts';
 import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
-import { CASES } from '../gpu/cases.ts';
+import { ANY_SHAPE_CASES, CASES } from '../gpu/cases.ts';
 import { HALF_CASES } from '../gpu/half-cases.ts';
 import type { ParityCase } from '../gpu/parity-case.ts';
 import { fewRandomCases } from '../gpu/random-cases.ts';
@@ -20,6 +20,7 @@ import {
   FEW_START_CASES,
   FixedCandidate,
   FixedTile,
+  keepingStarts,
   OTHERS,
   StartTiles,
   TILE_CASES,
@@ -78,6 +79,20 @@ function tiled(backend: GpuBackend, tuner: TileSource): GpuBackend {
   return new GpuBackend(device, adapter, { quads, pipelines, tuner });
 }
 
+/** Kernels for any shape against those made for one, in turn with the tiles of CPU renderers and of hardware. */
+function anyShapeTasks(backend: GpuBackend): Task[] {
+  const { device, adapter, pipelines, quads } = backend;
+  const pairs = (['software', 'gpu'] as const).map((kind) => ({
+    own: new GpuBackend(device, { ...adapter, kind }, { quads, pipelines }),
+    // A cache of its own: what is compiled for one shape would be used.
+    any: new GpuBackend(device, { ...adapter, kind }, { quads, tuner: keepingStarts }),
+  }));
+  return ANY_SHAPE_CASES.map((c, i) => () => {
+    const { any, own } = pairs[i % 2]!;
+    return compare(own, any, c, 'any-shape');
+  });
+}
+
 /** Every other tile of every kernel, those with subgroups and those to begin with included. */
 function tileTasks(backend: GpuBackend): Task[] {
   const starting = tiled(backend, new StartTiles());
@@ -101,6 +116,7 @@ function slicedTasks(backend: GpuBackend): Task[] {
 
 function tasksOf(backend: GpuBackend, asked: string): Task[] {
   if (asked === '?tiles') return tileTasks(backend);
+  if (asked === '?any-shape') return anyShapeTasks(backend);
   if (asked === '?sliced') return slicedTasks(backend);
   const half = backend.device.features.has(F16_FEATURE) ? HALF_CASES : [];
   const cases = asked === '?random' ? fewRandomCases : asked === '?f16' ? half : CASES;

@@ -7,7 +7,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
 import { F16_FEATURE } from '../../shared/engine/plan/numerics.ts';
 import { wgslText } from '../../vite.config.ts';
-import { CASES } from '../gpu/cases.ts';
+import { ANY_SHAPE_CASES, CASES } from '../gpu/cases.ts';
 import { HALF_CASES } from '../gpu/half-cases.ts';
 import { fewRandomCases } from '../gpu/random-cases.ts';
 import { FEW_SLICED_CASES, FEW_START_CASES, OTHERS, TILE_CASES } from '../gpu/tile-cases.ts';
@@ -74,6 +74,11 @@ test('every tile of a kernel gives the same bits', async () => {
   // The tiles to begin with besides, and more cases of those.
   const starts = TILE_CASES.length + FEW_START_CASES.length;
   expect(report.verdicts).toHaveLength(TILE_CASES.length * OTHERS.software + starts);
+});
+
+test('kernels for any shape give the bits of those made for one', async () => {
+  const report = await reportOf('?any-shape');
+  expect(report.verdicts).toHaveLength(ANY_SHAPE_CASES.length);
 });
 
 test('tiles in workgroup memory give the same bits', async () => {

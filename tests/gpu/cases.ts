@@ -30,3 +30,9 @@ export const CASES: readonly ParityCase[] = [
   ...healthCases,
   ...modelCases,
 ];
+
+/** Cases with kernels for any shape, for renderers that take long to compile: every third. */
+export const ANY_SHAPE_CASES: readonly ParityCase[] = [
+  ...[...denseCases, ...convCases, ...elementwiseCases],
+  ...[...trainingCases, ...optimizerCases, ...modelCases],
+].filter((_, i) => i % 3 === 0);

@@ -104,3 +104,19 @@ test('variants are timed before the first step and one kernel a look, to the sam
   const recorded = tuner.record().choices;
   for (const key of Object.keys(choices)) assert.ok(recorded[key], `${key} is recorded`);
 });
+
+test('begun with kernels for any shape, a seed is waited for as little, to the same digest', async () => {
+  const notices: string[] = [];
+  const tuner = new Autotuner({
+    ...{ adapter: whole.adapter.name, shaderDigest: 'a'.repeat(64) },
+    ...{ measure: false, tiered: true, onNotice: (message: string) => notices.push(message) },
+  });
+  const warm = await train(true, tuner);
+  assert.equal(warm.digest, plain.digest);
+  assert.equal(warm.stage, plain.stage);
+  assert.deepEqual(warm.placements, { placed: 1, waits: 0, waitedMs: 0 });
+  assert.equal(warm.rebuilds.count, plain.rebuilds.count);
+  // The seed's artifact was made with kernels that the host's layers have too.
+  assert.ok(warm.report!.artifactsUsed === 1 && warm.report!.failed === 0);
+  assert.deepEqual(notices, []);
+});

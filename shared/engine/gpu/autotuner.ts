@@ -41,6 +41,8 @@ interface MeasureWays {
   isOpen?(): boolean;
   /** Looked at within a kernel's measurement too. */
   isEnding?: PlanInUse['isEnding'];
+  /** Waited for before each kernel. */
+  pause?(): Promise<void>;
   onDecision(key: string, tile: Tile): void;
 }
 
@@ -212,19 +214,22 @@ export class Autotuner implements TileSource, Tuning {
   async #improve(plan: PlanInUse): Promise<void> {
     const { context, device, dispatches, pipelines } = plan;
     const open = () => new Workbench(device, pipelines);
-    await replaceStarts(plan, open, {
-      shown: (key, tile) => {
-        const all = this.#choices.get(key)?.candidates ?? [];
-        return all.some((c) => c.milliseconds !== null && sameTile(c.tile, tile));
-      },
-      refused: (key, start) => {
-        // The run goes on as it began, and so do its resumption and whatever follows here.
-        this.#recorded.set(key, start);
-        this.#use(key, { tile: start, source: 'default' });
-        this.#options.onNotice?.(`Keeping a slower kernel for ${key}: others give other bits here`);
-      },
+    await replaceStarts(plan, open, ({ call, own }) => {
+      // The run goes on as it began, and so do its resumption and whatever follows here.
+      pipelines.pin(own.shader);
+      const { choice } = call;
+      if (choice) {
+        this.#recorded.set(choice.key, choice.tile);
+        this.#use(choice.key, { tile: choice.tile, source: 'default' });
+      }
+      const name = choice?.key ?? own.shader;
+      this.#options.onNotice?.(`Keeping a slower kernel for ${name}: others give other bits here`);
     });
+    if (!plan.measures) return;
     const { unknown } = this.#lookUp(dispatches, context);
+    for (const { own } of plan.begun) {
+      if (own.choice && pipelines.isPinned(own.shader)) unknown.delete(own.choice.key);
+    }
     await this.quiet();
     if (!plan.isOpen() || unknown.size === 0) return;
     const replaced: Promise<void>[] = [];
@@ -233,6 +238,7 @@ export class Autotuner implements TileSource, Tuning {
       alone: plan.alone,
       isOpen: plan.isOpen,
       isEnding: plan.isEnding,
+      pause: plan.pause,
       onDecision: (key, tile) => {
         replaced.push(plan.replace(key, tile));
       },
@@ -269,7 +275,7 @@ export class Autotuner implements TileSource, Tuning {
     unknown: Unknown,
     context: LoweringContext,
     open: () => Workbench,
-    { alone, atOnce, isEnding, isOpen = () => true, onDecision }: MeasureWays,
+    { alone, atOnce, isEnding, isOpen = () => true, onDecision, pause }: MeasureWays,
   ): Promise<void> {
     // What has no choice at all comes before what has one to improve.
     const heaviest = [...unknown].sort(
@@ -283,6 +289,7 @@ export class Autotuner implements TileSource, Tuning {
       const bench = open();
       try {
         for (const [at, [key, { begun, dispatch }]] of heaviest.entries()) {
+          await pause?.();
           if ((at > 0 && performance.now() > deadline) || !isOpen()) break;
           const ways = { minMs, deadline, begun, alone, atOnce, ...(isEnding ? { isEnding } : {}) };
           const decision = await measure(dispatch, context, bench, ways);

@@ -210,9 +210,9 @@ export class GpuBackend implements Backend {
             })
           : await tuner.tilesFor(dispatches, context, device, pipelines);
     }
-    // Kernels of later plans were compiled ahead, as they are meant to be.
-    const improve = timing === 'now' ? tuner?.improve : undefined;
-    const kernels = new PlanKernels({ dispatches, context, device, pipelines, tiered: !!improve });
+    const tiered = tuner?.improve !== undefined;
+    const improve = timing === 'never' ? undefined : tuner?.improve;
+    const kernels = new PlanKernels({ dispatches, context, device, pipelines, tiered });
     const compiled = await kernels.compile();
     const slots = await createSlots(this, plan);
     const find = (name: string): GpuBuffer => {
@@ -227,9 +227,12 @@ export class GpuBackend implements Backend {
       // What the first run computes comes first.
       await this.idle();
       await improve?.({
-        ...{ dispatches, context, device, pipelines, starts: kernels.starts },
+        ...{ dispatches, context, device, pipelines, begun: kernels.begun },
+        measures: timing === 'now',
         isOpen: () => open && !this.#closing && this.#lostMessage === null,
         isEnding: () => this.#closing,
+        pause: () => this.ahead.calm(),
+        replaceBegun: (begun) => kernels.replaceBegun(begun),
         replace: (key, tile) => kernels.replace(key, tile),
         alone: (work) => this.#alone(work),
       });
@@ -354,6 +357,7 @@ export class GpuBackend implements Backend {
 
   async close(): Promise<void> {
     this.#closing = true;
+    this.ahead.end();
     const quiet = Promise.all(this.#beside).then(() => this.idle());
     // A device that is lost answers nobody.
     await Promise.race([quiet.catch(() => {}), this.lost]);

@@ -1,11 +1,12 @@
 /**
- * Compute pipelines by (shader, defines, constants), each compiled once per device. Bind group
+ * Compute pipelines by (shader, defines, constants), each compiled once per device; those for any shape
+ * serve all calls that differ in sizes alone. Bind group
  * layouts are explicit: `layout: "auto"` drops bindings a variant does not use.
  */
 import { ShaderCompileError } from '../../base/errors.ts';
 import type { KernelCall } from '../kernels/kernel-call.ts';
-import { linkShader } from '../kernels/shader-text.ts';
 import type { KernelTally } from '../plan/backend.ts';
+import { type KernelSource, sizesOf, sourceOf } from './kernel-source.ts';
 
 export interface CompiledKernel {
   pipeline: GPUComputePipeline;
@@ -16,6 +17,9 @@ export class PipelineCache {
   #device: GPUDevice;
   #pipelines = new Map<string, Promise<CompiledKernel>>();
   #layouts = new Map<string, GPUBindGroupLayout>();
+  /** Those that are compiled. */
+  #ready = new Set<string>();
+  #pinned = new Set<string>();
   hits = 0;
   misses = 0;
   /** Who compiled ahead what has not been asked for yet, by key. */
@@ -26,7 +30,8 @@ export class PipelineCache {
   }
 
   get(call: KernelCall): Promise<CompiledKernel> {
-    const key = keyOf(call);
+    const source = sourceOf(call);
+    const { key } = source;
     const known = this.#pipelines.get(key);
     if (known) {
       this.hits++;
@@ -36,12 +41,26 @@ export class PipelineCache {
       return known;
     }
     this.misses++;
-    return this.#add(key, call);
+    return this.#add(source, call);
   }
 
   /** Whether the kernel was compiled, or is being. */
   has(call: KernelCall): boolean {
-    return this.#pipelines.has(keyOf(call));
+    return this.#pipelines.has(sourceOf(call).key);
+  }
+
+  /** Whether `get` need not wait, and the kernel may take another's place within a run. */
+  isReady(call: KernelCall): boolean {
+    return !this.#pinned.has(call.shader) && this.#ready.has(sourceOf(call).key);
+  }
+
+  /** From now on plans keep what they begin with for this shader: others give other bits here. */
+  pin(shader: string): void {
+    this.#pinned.add(shader);
+  }
+
+  isPinned(shader: string): boolean {
+    return this.#pinned.has(shader);
   }
 
   /**
@@ -51,12 +70,13 @@ export class PipelineCache {
    * @throws {ShaderCompileError} As `get` does, which then tries again.
    */
   async prepare(call: KernelCall, tally: KernelTally): Promise<void> {
-    const key = keyOf(call);
+    const source = sourceOf(call);
+    const { key } = source;
     if (this.#pipelines.has(key)) return;
     tally.made++;
     this.#unused.set(key, tally);
     try {
-      await this.#add(key, call);
+      await this.#add(source, call);
     } catch (error) {
       tally.made--;
       this.#unused.delete(key);
@@ -64,17 +84,21 @@ export class PipelineCache {
     }
   }
 
-  #add(key: string, call: KernelCall): Promise<CompiledKernel> {
-    const compiled = this.#compile(call);
+  #add(source: KernelSource, call: KernelCall): Promise<CompiledKernel> {
+    const { key } = source;
+    const compiled = this.#compile(source, call);
     this.#pipelines.set(key, compiled);
-    compiled.catch(() => this.#pipelines.delete(key));
+    compiled.then(
+      () => this.#ready.add(key),
+      () => this.#pipelines.delete(key),
+    );
     return compiled;
   }
 
   #layout(call: KernelCall): GPUBindGroupLayout {
     const types: GPUBufferBindingType[] = [
       ...call.bindings.map((b) => (b.access === 'read' ? 'read-only-storage' : 'storage')),
-      ...(call.sizes ? ['uniform' as const] : []),
+      ...(sizesOf(call) ? ['uniform' as const] : []),
     ];
     const key = types.join();
     let layout = this.#layouts.get(key);
@@ -92,9 +116,9 @@ export class PipelineCache {
     return layout;
   }
 
-  async #compile(call: KernelCall): Promise<CompiledKernel> {
+  async #compile({ constants, text }: KernelSource, call: KernelCall): Promise<CompiledKernel> {
     const file = `${call.shader}.wgsl`;
-    const linked = linkShader(call);
+    const linked = text();
     const layout = this.#layout(call);
     this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ label: call.shader, code: linked.code });
@@ -105,7 +129,7 @@ export class PipelineCache {
       pipeline = await this.#device.createComputePipelineAsync({
         label: call.shader,
         layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: call.shader, constants: call.constants },
+        compute: { module, entryPoint: call.shader, constants },
       });
     } catch (error) {
       failure = (error as Error).message;
@@ -120,8 +144,4 @@ export class PipelineCache {
       `Cannot compile shader ${where}: ${first?.message ?? scoped?.message ?? failure ?? 'unknown reason'}`,
     );
   }
-}
-
-function keyOf({ constants, defines, shader }: KernelCall): string {
-  return JSON.stringify([shader, defines, constants]);
 }

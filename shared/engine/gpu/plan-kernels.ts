@@ -1,13 +1,15 @@
 /** The kernels of a plan as they are encoded at each run; one may take another's place between two runs. */
 import { LimitError } from '../../base/errors.ts';
+import { anyShape } from '../kernels/any-shape.ts';
 import { loweringOf } from '../kernels/catalog.ts';
 import type { BufferRange, KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import { MAX_GROUPS } from '../kernels/kernel-call.ts';
+import { isShorter } from '../kernels/start-tiles.ts';
 import type { Tile } from '../kernels/tiles.ts';
 import type { Dispatch } from '../plan/plan.ts';
 import type { CompiledKernel, PipelineCache } from './pipeline-cache.ts';
 import { sizesBuffer } from './sizes-buffer.ts';
-import { startTiles } from './tiered-start.ts';
+import type { Begun } from './tiered-start.ts';
 
 export interface EncodedDispatch {
   pipeline: GPUComputePipeline;
@@ -21,15 +23,15 @@ export interface KernelsOptions {
   context: LoweringContext;
   device: GPUDevice;
   pipelines: PipelineCache;
-  /** Whether to begin with the tiles that compile fastest. */
+  /** Whether to begin with kernels that are there or compile fast, where its own are not compiled. */
   tiered: boolean;
 }
 
 export class PlanKernels {
   /** Empty until `bind`. */
   readonly list: EncodedDispatch[] = [];
-  /** Tiles that the plan begins with in the place of those of its context, by key. */
-  readonly starts: Readonly<Record<string, Tile>>;
+  /** What the plan begins with in the place of its own kernels. */
+  readonly begun: readonly Begun[];
   #options: KernelsOptions;
   #calls: KernelCall[];
   #find: ((buffer: string) => GPUBuffer) | null = null;
@@ -41,8 +43,11 @@ export class PlanKernels {
     const { context, dispatches, tiered } = options;
     this.#options = options;
     const calls = dispatches.map((d) => this.#lower(d, context.tiles));
-    this.starts = tiered ? startTiles(dispatches, calls, context) : {};
-    this.#calls = dispatches.map((d) => this.#lower(d, { ...context.tiles, ...this.starts }));
+    this.#calls = tiered ? beginnings(options, calls) : calls;
+    this.begun = calls.flatMap((own, at) => {
+      const call = this.#calls[at]!;
+      return call === own ? [] : [{ at, call, own }];
+    });
   }
 
   /** Keys of the kernels that come in tiles. */
@@ -69,7 +74,21 @@ export class PlanKernels {
     // All at once: a run encodes without a break, so that no step has some of them.
     if (!this.#find) return;
     at.forEach((i, n) => {
+      this.#calls[i] = next[n]!;
       this.list[i] = this.#encoded(next[n]!, compiled[n]!);
+    });
+  }
+
+  /** Compiles the plan's own kernels of some dispatches, and puts them in their place unless closed by then. */
+  async replaceBegun(begun: readonly Begun[]): Promise<void> {
+    const { pipelines } = this.#options;
+    const compiled = await Promise.all(begun.map(({ own }) => pipelines.get(own)));
+    if (!this.#find) return;
+    begun.forEach(({ at, call, own }, n) => {
+      // Another tile may have taken its place meanwhile.
+      if (this.#calls[at] !== call) return;
+      this.#calls[at] = own;
+      this.list[at] = this.#encoded(own, compiled[n]!);
     });
   }
 
@@ -103,6 +122,27 @@ export class PlanKernels {
     });
     return { pipeline, bindGroup, grid: call.grid };
   }
+}
+
+/**
+ * The calls that a plan begins with: its own where they are compiled. Else the tile that compiles fastest,
+ * in a kernel for any shape where there is one; where there is none, only if that saves enough.
+ */
+export function beginnings(
+  { context, dispatches, pipelines }: Pick<KernelsOptions, 'context' | 'dispatches' | 'pipelines'>,
+  calls: readonly KernelCall[],
+): KernelCall[] {
+  return calls.map((own, i) => {
+    if (pipelines.isReady(own)) return own;
+    const { choice } = own;
+    if (!choice) return anyShape(own) ?? own;
+    const d = dispatches[i]!;
+    const tiles = { ...context.tiles, [choice.key]: choice.start };
+    const small = loweringOf(d.op)(d, { ...context, tiles });
+    // Smaller tiles are more workgroups, and may be too many.
+    if (small.grid.some((n) => n > MAX_GROUPS)) return anyShape(own) ?? own;
+    return anyShape(small) ?? (isShorter(choice.start, choice.tile) ? small : own);
+  });
 }
 
 /** To the end of the buffer: tables such as `control` are longer than the graph knows. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { loweringOf } from '../kernels/catalog.ts';
-import type { LoweringContext } from '../kernels/kernel-call.ts';
-import type { Tile } from '../kernels/tiles.ts';
+import type { KernelCall, LoweringContext } from '../kernels/kernel-call.ts';
 import { Graph } from '../plan/graph.ts';
 import { makePlan } from '../plan/plan.ts';
 import { Autotuner } from './autotuner.ts';
-import { type PlanInUse, replaceStarts, startTiles } from './tiered-start.ts';
+import type { PipelineCache } from './pipeline-cache.ts';
+import { beginnings } from './plan-kernels.ts';
+import { type Begun, type PlanInUse, replaceStarts } from './tiered-start.ts';
 import type { Workbench } from './tuning-workbench.ts';
 
 const context: LoweringContext = {
@@ -26,17 +27,32 @@ function planOf(rows: number) {
 const callsOf = (dispatches: ReturnType<typeof planOf>) =>
   dispatches.map((d) => loweringOf(d.op)(d, context));
 
+/** Kernels that are compiled, and shaders whose kernels must not be exchanged. */
+const cacheOf = (ready: readonly KernelCall[] = [], pinned: readonly string[] = []) =>
+  ({
+    isReady: (call: KernelCall) => ready.includes(call),
+    isPinned: (shader: string) => pinned.includes(shader),
+  }) as unknown as PipelineCache;
+
 /** What a plan in use is told, and a bench on which the words of the second call differ or not. */
-function inUse(alike: boolean) {
+function inUse(alike: boolean, pinned: readonly string[] = []) {
   const dispatches = planOf(2048);
-  const starts = startTiles(dispatches, callsOf(dispatches), context);
-  const replaced: [string, Tile][] = [];
+  const pipelines = cacheOf([], pinned);
+  const calls = callsOf(dispatches);
+  const begun = beginnings({ dispatches, context, pipelines }, calls).map(
+    (call, at): Begun => ({ at, call, own: calls[at]! }),
+  );
+  const replaced: string[] = [];
   let open = true;
+  let pauses = 0;
   const plan = {
-    ...{ dispatches, context, starts },
+    ...{ dispatches, context, begun, measures: true, pipelines },
     isOpen: () => open,
-    replace: async (key: string, tile: Tile) => {
-      replaced.push([key, tile]);
+    pause: async () => {
+      pauses++;
+    },
+    replaceBegun: async (some: readonly Begun[]) => {
+      replaced.push(...some.map(({ own }) => own.choice!.key));
     },
   } as unknown as PlanInUse;
   const compared: string[] = [];
@@ -50,71 +66,84 @@ function inUse(alike: boolean) {
   const close = () => {
     open = false;
   };
-  return { plan, starts, replaced, compared, bench, close };
+  const keys = calls.map((c) => c.choice!.key);
+  return { plan, keys, replaced, compared, bench, close, pauses: () => pauses };
 }
 
-describe('startTiles()', () => {
-  it('begins with small tiles where the plan is meant to have large ones', () => {
-    const dispatches = planOf(2048);
+describe('beginnings()', () => {
+  it('begins with small tiles that other shapes share, where the own kernel is not compiled', () => {
+    const dispatches = planOf(20_000);
     const calls = callsOf(dispatches);
-    const starts = startTiles(dispatches, calls, context);
-    expect(Object.keys(starts)).toEqual(calls.map((c) => c.choice!.key));
-    for (const { choice } of calls) expect(starts[choice!.key]).toEqual(choice!.start);
-    const own = { ...context, tiles: starts };
-    const begun = dispatches.map((d) => loweringOf(d.op)(d, own));
-    expect(startTiles(dispatches, begun, own)).toEqual({});
+    const begun = beginnings({ dispatches, context, pipelines: cacheOf() }, calls);
+    for (const [i, call] of begun.entries()) {
+      expect(call.choice!.tile).toEqual(calls[i]!.choice!.start);
+    }
+    // The large product for any shape, the small one by its least code.
+    expect(begun.map((call) => call.anyShape ?? false)).toEqual([true, false]);
+    expect(begun.map((call) => call.choice!.tile.compact ?? false)).toEqual([false, true]);
+    const some = beginnings({ dispatches, context, pipelines: cacheOf([calls[1]!]) }, calls);
+    expect(some).toEqual([begun[0], calls[1]]);
+    expect(some[1]).toBe(calls[1]);
   });
 
-  it('leaves out a tile that would need more workgroups than there are', () => {
+  it('keeps a tile where the small one would need more workgroups than there are', () => {
     const dispatches = planOf(400_000);
-    const starts = startTiles(dispatches, callsOf(dispatches), context);
-    expect(Object.keys(starts)).toEqual([callsOf(dispatches)[1]!.choice!.key]);
+    const calls = callsOf(dispatches);
+    const begun = beginnings({ dispatches, context, pipelines: cacheOf() }, calls);
+    expect(begun[0]!.choice!.tile).toEqual(calls[0]!.choice!.tile);
+    expect(begun[1]!.choice!.tile).toEqual(calls[1]!.choice!.start);
+  });
+
+  it('begins a shader whose sums a compiler may rearrange with kernels for its own shape', () => {
+    const graph = new Graph();
+    const external = (name: string, shape: readonly number[]) =>
+      graph.create(name, shape, { role: 'external', replicated: false });
+    const [rows] = graph.apply('mse', [external('x', [64, 8]), external('y', [64, 8])]);
+    const { dispatches } = makePlan('loss', graph, 1, { rows: rows! });
+    const calls = callsOf(dispatches);
+    const begun = beginnings({ dispatches, context, pipelines: cacheOf() }, calls);
+    expect(begun[0]).toBe(calls[0]);
   });
 });
 
 describe('replaceStarts()', () => {
-  const ways = (shown: boolean) => {
-    const refused: [string, Tile][] = [];
-    return {
-      refused,
-      ways: {
-        shown: () => shown,
-        refused: (key: string, start: Tile) => {
-          refused.push([key, start]);
-        },
-      },
-    };
-  };
+  const none = ({ own }: Begun) => expect.unreachable(`${own.shader} was refused`);
 
-  it('replaces the heaviest first, each after a comparison', async () => {
-    const { bench, compared, plan, replaced, starts } = inUse(true);
-    const { refused, ways: w } = ways(false);
-    await replaceStarts(plan, () => bench, w);
-    const wanted = callsOf([...plan.dispatches]).map(({ choice }) => [choice!.key, choice!.tile]);
-    expect(replaced).toEqual(wanted);
-    expect(compared).toEqual(Object.keys(starts));
+  it('replaces the heaviest first, each after a comparison and a pause', async () => {
+    const { bench, compared, keys, pauses, plan, replaced } = inUse(true);
+    const refused: Begun[] = [];
+    await replaceStarts(
+      plan,
+      () => bench,
+      (begun) => refused.push(begun),
+    );
+    expect(replaced).toEqual(keys);
+    expect(compared).toEqual(keys);
+    expect(pauses()).toBe(keys.length);
     expect(refused).toEqual([]);
   });
 
-  it('compares nothing that was shown to agree', async () => {
-    const { bench, compared, plan, replaced } = inUse(false);
-    await replaceStarts(plan, () => bench, ways(true).ways);
-    expect(compared).toEqual([]);
-    expect(replaced.length).toBe(2);
+  it('keeps what a plan began with where its own kernel gives other bits', async () => {
+    const { bench, keys, plan, replaced } = inUse(false);
+    const refused: Begun[] = [];
+    await replaceStarts(
+      plan,
+      () => bench,
+      (begun) => refused.push(begun),
+    );
+    expect(replaced).toEqual([]);
+    expect(refused.map(({ own }) => own.choice!.key)).toEqual(keys);
   });
 
-  it('keeps what a plan began with where another tile gives other bits', async () => {
-    const { bench, plan, replaced, starts } = inUse(false);
-    const { refused, ways: w } = ways(false);
-    await replaceStarts(plan, () => bench, w);
-    expect(replaced).toEqual([]);
-    expect(refused).toEqual(Object.entries(starts));
+  it('exchanges nothing of a shader that gave other bits before', async () => {
+    const { bench, compared, plan, replaced } = inUse(true, ['linear']);
+    await replaceStarts(plan, () => bench, none);
+    expect([...replaced, ...compared]).toEqual([]);
   });
 
   it('stops when the plan is disposed of', async () => {
     const { bench, close, plan, replaced } = inUse(true);
-    const { ways: w } = ways(false);
-    const done = replaceStarts(plan, () => bench, w);
+    const done = replaceStarts(plan, () => bench, none);
     close();
     await done;
     expect(replaced).toEqual([]);

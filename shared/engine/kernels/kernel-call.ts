@@ -25,6 +25,8 @@ export interface KernelCall {
   grid: [number, number, number];
   /** The tile and its alternatives, for kernels that come in tiles. */
   choice?: TileChoice;
+  /** Sizes are read from a table, see any-shape.ts. @default {false} they are constants */
+  anyShape?: boolean;
 }
 
 export interface LoweringContext {

@@ -68,11 +68,11 @@ export function startTile(
   if (s.op === 'linear_cross_entropy' || s.op.startsWith('conv2d_grouped')) {
     return candidates.reduce((a, b) => (sumsOf(b) < sumsOf(a) ? b : a));
   }
-  const n = Math.min(LANES, s.columns4);
   if (s.op === 'conv2d' || s.op === 'conv2d_grad_input') {
     const rows = stripLength(s.rows, ROWS);
     return { rows, columns4: 1, wx: LANES, wy: 1, across: true };
   }
-  const rows = s.op.endsWith('_grad_weight') ? 1 : Math.min(ROWS, s.rows);
-  return { rows, columns4: 1, wx: n, wy: Math.max(1, Math.floor(LANES / n)) };
+  // The same for all shapes, so that layers share it: narrow results leave lanes idle for a few steps.
+  const rows = s.op.endsWith('_grad_weight') ? 1 : ROWS;
+  return { rows, columns4: 1, wx: 4, wy: LANES / 4 };
 }

@@ -57,16 +57,18 @@ export interface KernelTally {
 /** Kernels made before a plan needs them, so that nobody waits for them when it does. */
 export interface KernelsAhead {
   /**
-   * The kernels of a plan that nobody has asked for yet. Each call compiles one; nothing else is made,
-   * timed or chosen.
+   * The kernels that a plan will begin with and that nobody has asked for yet. Each call compiles one;
+   * nothing else is made, timed or chosen.
    *
    * @param tally Counts what is made this way.
+   * @param own Those that the plan is meant to have, where it would begin with others. @default {false}
    * @throws {RangeError} If the plan cannot be lowered.
    */
   missing(
     plan: Plan,
     schedule: Pick<PlanBindings, 'scheduleBase' | 'scheduleColumns'>,
     tally: KernelTally,
+    own?: boolean,
   ): Promise<(() => Promise<void>)[]>;
   /** The same for the variants of kernels that wait to be timed, the heaviest kernel's first. */
   variants(tally: KernelTally): (() => Promise<void>)[];
@@ -80,6 +82,11 @@ export interface KernelsAhead {
   timeNext(): Promise<boolean>;
   /** Resolves when no kernel variants are being timed: other work would be timed with them. */
   quiet(): Promise<void>;
+  /**
+   * Until the returned function is called, kernels that training waits for are being made: those that
+   * only make it faster wait. Absent: there are none.
+   */
+  hold?(): () => void;
 }
 
 export interface ReadRequest {
