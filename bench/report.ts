@@ -1,30 +1,11 @@
 /** A benchmark report as text for the terminal and as docs/benchmarks.md. */
 import { DORMANT_HOSTS } from './dormant.ts';
+import { PEERS_NOTE, type PeerTable, peerRatios } from './peers.ts';
 import { REPLICA_BAR, replicaRates } from './replicas.ts';
+import { number, table } from './report-table.ts';
 import type { BenchReport } from './suite.ts';
 
-/** Times of other engines beside ours, by workload: the result of the peers harness. */
-export interface PeerTable {
-  /** How the columns were run, as a sentence. */
-  note?: string;
-  table: Record<string, Record<string, { ms?: number } | string>>;
-}
-
-const number = (v: number): string => v.toPrecision(v >= 100 ? 4 : 3);
 const percent = (v: number): string => `${(100 * v).toFixed(0)} %`;
-
-type Row = readonly string[];
-
-/** Markdown, with the columns in line so that it also reads well on a terminal. */
-function table(head: Row, rows: readonly Row[]): string {
-  const widths = head.map((h, i) => Math.max(3, h.length, ...rows.map((r) => r[i]!.length)));
-  const line = (cells: Row) => `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(' | ')} |`;
-  return [
-    line(head),
-    `| ${widths.map((w) => '-'.repeat(w)).join(' | ')} |`,
-    ...rows.map(line),
-  ].join('\n');
-}
 
 function workloads(r: BenchReport): string {
   return table(
@@ -195,33 +176,6 @@ export function profileReport(r: BenchReport): string {
     .join('\n\n');
 }
 
-/** How many times faster ours is than each other column of the same runtime. */
-export function peerRatios(peers: PeerTable): string {
-  const rows: string[][] = [];
-  for (const [id, columns] of Object.entries(peers.table)) {
-    const time = (name: string) => {
-      const cell = columns[name];
-      return typeof cell === 'object' && cell.ms ? cell.ms : null;
-    };
-    for (const name of Object.keys(columns)) {
-      const [runtime, engine] = name.split('/') as [string, string];
-      const [ours, theirs] = [time(`${runtime}/ours`), time(name)];
-      if (engine === 'ours' || ours === null || theirs === null) continue;
-      const ratio = theirs / ours;
-      // The bar against the column tuned by hand is 0.9, against the others 1.
-      const bar = engine === 'raw' ? 0.9 : 1;
-      rows.push([
-        ...[id, runtime, engine, number(ours), number(theirs)],
-        ...[`${ratio.toFixed(2)}×`, ratio >= bar ? '' : 'BEHIND'],
-      ]);
-    }
-  }
-  return table(
-    ['workload', 'runtime', 'beside', 'ms ours', 'ms theirs', 'ours is faster by', ''],
-    rows,
-  );
-}
-
 type Section = [
   title: string,
   note: string,
@@ -323,7 +277,7 @@ export function markdownReport(
   if (peers) {
     parts.push(
       '## Beside other engines',
-      `Same machine, same adapter, same data; outputs and losses agree. \`raw\` is WGSL tuned by hand for each workload: the bar is 0.9 of its speed.${peers.note ? ` ${peers.note}` : ''}`,
+      `${PEERS_NOTE}${peers.note ? ` ${peers.note}` : ''}`,
       peerRatios(peers),
     );
   }

@@ -3,6 +3,7 @@ import { InputError, NoAdapterError } from '#shared/base/errors.ts';
 import { closestWord } from '#shared/data/closest-word.ts';
 import { createGpuBackend, type GpuBackend } from '#shared/engine/gpu/gpu-backend.ts';
 import { sectionOf, withSection } from '../bench/page-section.ts';
+import type { PeerTable } from '../bench/peers.ts';
 import {
   measurePolicies,
   POLICIES_HEADING,
@@ -10,7 +11,7 @@ import {
   policySection,
   policyText,
 } from '../bench/policies.ts';
-import { markdownReport, type PeerTable, terminalReport } from '../bench/report.ts';
+import { markdownReport, terminalReport } from '../bench/report.ts';
 import { SERVER_HEADING } from '../bench/server-figures.ts';
 import { STANDARD } from '../bench/standard.ts';
 import { type BenchReport, runSuite } from '../bench/suite.ts';
