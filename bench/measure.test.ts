@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { interleaved, iterationsFor, median, pairedRatio } from './measure.ts';
 import { permuted } from './permuted.ts';
-import { peerRatios } from './report.ts';
 import { dataOf, flopsOf, STANDARD } from './standard.ts';
 
 describe('median()', () => {
@@ -95,18 +94,5 @@ describe('the standard workloads', () => {
       expect(one).toEqual(other);
       for (const p of one.P ?? []) expect(p.v).toHaveLength(p.shape.reduce((a, b) => a * b, 1));
     }
-  });
-});
-
-describe('peerRatios()', () => {
-  it('puts each column beside ours of the same runtime', () => {
-    const text = peerRatios({
-      table: { lin: { 'a/ours': { ms: 2 }, 'a/raw': { ms: 3 }, 'b/raw': { ms: 1 }, 'a/x': 'ERR' } },
-    });
-    const rows = text.split('\n').slice(2);
-    expect(rows).toHaveLength(1);
-    expect(rows[0]!.split('|').map((c) => c.trim())).toEqual([
-      ...['', 'lin', 'a', 'raw', '2.00', '3.00', '1.50×', '', ''],
-    ]);
   });
 });

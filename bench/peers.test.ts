@@ -12,7 +12,7 @@ const cells = (text: string) =>
         .map((cell) => cell.trim()),
     );
 
-describe('peerRatios', () => {
+describe('peerRatios()', () => {
   it('holds each column to the bar of its engine, runtime and workload', () => {
     const rows = cells(
       peerRatios({
