@@ -111,6 +111,23 @@ test('a plan measures beside its steps, and its own results are not held up for 
   workload.dispose();
 });
 
+test('measurements that give way to what is more urgent are no work that it waits for', async () => {
+  const { backend, tuner, workload } = await open('mlp_s', { budgetMs: 600_000 });
+  await workload.run(1);
+  const chosen = () => Object.keys(tuner!.report().choices).length;
+  while (chosen() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const release = backend.ahead.hold();
+  // The kernel under way is measured to its end, and no other.
+  await backend.ahead.quiet();
+  const held = chosen();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(chosen(), held);
+  release();
+  await workload.executable.settled;
+  assert.ok(chosen() > held, `${chosen()} of more than ${held}`);
+  workload.dispose();
+});
+
 test('a plan that is disposed of is left as it is', async () => {
   const { backend, tuner, workload } = await open('mlp_s', { budgetMs: 60_000 });
   await workload.run(1);

@@ -158,7 +158,7 @@ export class Autotuner implements TileSource, Tuning {
     return measure ? totalMs - this.#spentMs : 0;
   }
 
-  /** Resolves when nothing is being measured. */
+  /** Resolves when nothing is being measured; what waits in `pause` is not. */
   async quiet(): Promise<void> {
     for (let all: unknown = null; all !== this.#measuring; ) {
       all = this.#measuring;
@@ -285,29 +285,39 @@ export class Autotuner implements TileSource, Tuning {
     const start = performance.now();
     const deadline = start + Math.min(budgetMs, this.#leftMs());
     if (unknown.size === 0 || start >= deadline) return;
-    const work = async () => {
-      const bench = open();
-      try {
-        for (const [at, [key, { begun, dispatch }]] of heaviest.entries()) {
-          await pause?.();
-          if ((at > 0 && performance.now() > deadline) || !isOpen()) break;
-          const ways = { minMs, deadline, begun, alone, atOnce, ...(isEnding ? { isEnding } : {}) };
-          const decision = await measure(dispatch, context, bench, ways);
-          if (!decision) break;
-          this.#choices.set(key, decision);
-          this.#waiting.delete(key);
-          this.#use(key, decision);
-          onDecision(key, decision.tile);
-        }
-      } finally {
-        bench.dispose();
-        this.#spentMs += performance.now() - start;
+    const bench = open();
+    let end = this.#beginMeasuring();
+    try {
+      for (const [at, [key, { begun, dispatch }]] of heaviest.entries()) {
+        // Who is waited for here may itself wait until nothing is measured: nothing is, meanwhile.
+        end();
+        await pause?.();
+        end = this.#beginMeasuring();
+        if ((at > 0 && performance.now() > deadline) || !isOpen()) break;
+        const ways = { minMs, deadline, begun, alone, atOnce, ...(isEnding ? { isEnding } : {}) };
+        const decision = await measure(dispatch, context, bench, ways);
+        if (!decision) break;
+        this.#choices.set(key, decision);
+        this.#waiting.delete(key);
+        this.#use(key, decision);
+        onDecision(key, decision.tile);
       }
-    };
-    const measuring = work();
-    this.#measuring = Promise.all([this.#measuring, measuring.catch(() => undefined)]);
-    await measuring;
+    } finally {
+      bench.dispose();
+      this.#spentMs += performance.now() - start;
+      end();
+    }
     await this.#store();
+  }
+
+  /** @returns Ends it. Until then `quiet` waits. */
+  #beginMeasuring(): () => void {
+    let end = () => {};
+    const measuring = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#measuring = Promise.all([this.#measuring, measuring]);
+    return end;
   }
 
   #known(key: string): Pick<TileDecision, 'tile' | 'source'> | undefined {
